@@ -1,0 +1,322 @@
+package tweetstream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/tweetstream-go/tweetstream/internal/ring"
+)
+
+// delivery brings one sink from its cursor to the end of the log: it gathers a
+// batch, passes it through the sink's transforms, and hands it over (see try.go)
+// until each tweet is delivered or given up.
+type delivery struct {
+	*sinkConfig
+	logger  *slog.Logger
+	journal Journal
+	losses  *losses
+	reader  *ring.Reader[*Tweet]
+
+	gathering chan struct{} // holds a token while a worker gathers a batch
+	overflow  atomic.Uint64 // tweets lost from the full ring
+
+	mu      sync.Mutex
+	batches []*batch             // not settled yet, in the order of the log
+	taken   uint64               // the position behind the last batch
+	ended   bool                 // finish was called: who comes back later is too late
+	calls   map[*batch]time.Time // of Deliver, that have not returned
+	figures figures
+}
+
+// batch is a part of the log that a worker has taken.
+type batch struct {
+	from, to uint64
+	tweets   []*Tweet // neither delivered nor given up yet
+	settled  bool
+}
+
+// start starts the workers.
+func (d *delivery) start(ctx context.Context, workers *sync.WaitGroup) {
+	for range d.workers {
+		workers.Go(func() { d.work(ctx) })
+	}
+}
+
+func (d *delivery) work(ctx context.Context) {
+	w := worker{delivery: d, buf: make([]*Tweet, d.max), call: make([]*Tweet, d.max)}
+	for {
+		b, err := w.gather(ctx)
+		if err != nil {
+			return // the end of the log, or of the drain time
+		}
+		w.handle(ctx, b)
+		if ctx.Err() != nil {
+			return // what is left in the log is not for this worker any more
+		}
+	}
+}
+
+// worker is one of the goroutines that deliver, with memory of its own.
+type worker struct {
+	*delivery
+	buf     []*Tweet // of the batch at hand
+	call    []*Tweet // of the Deliver at hand
+	entries []Entry  // of the read of the journal at hand
+}
+
+// gather waits for the next batch. Workers take turns, so that each batch is in
+// one piece.
+func (w *worker) gather(ctx context.Context) (*batch, error) {
+	select {
+	case w.gathering <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	defer func() { <-w.gathering }()
+	n, from, to, err := w.read(ctx, w.buf, nil)
+	if err != nil {
+		return nil, err
+	}
+	if wait := w.wait - time.Since(w.buf[0].Received); n < w.max && w.wait > 0 && wait > 0 {
+		timer := time.NewTimer(min(wait, w.wait))
+		defer timer.Stop()
+		for n < w.max {
+			more, _, end, err := w.read(ctx, w.buf[n:], timer.C)
+			if err != nil || more == 0 {
+				break // what is there goes out; the error comes again
+			}
+			n, to = n+more, end
+		}
+	}
+	return w.take(from, to, w.buf[:n]), nil
+}
+
+// take notes a batch that was read.
+func (d *delivery) take(from, to uint64, tweets []*Tweet) *batch {
+	b := &batch{from: from, to: to, tweets: tweets}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.batches = append(d.batches, b)
+	d.taken = to
+	return b
+}
+
+// read reads from the ring or, what is not there any more, from the journal.
+func (w *worker) read(ctx context.Context, dst []*Tweet, stop <-chan time.Time) (n int, from, to uint64, err error) {
+	for {
+		n, from, err = w.reader.Next(ctx, dst, stop)
+		if !errors.Is(err, ring.ErrBehind) {
+			return n, from, from + uint64(n), err
+		}
+		if n, from, to, err = w.readJournal(ctx, from, dst); n > 0 || err != nil {
+			return n, from, to, err
+		}
+		w.reader.SeekOldest() // the journal has dropped what was between
+	}
+}
+
+func (w *worker) readJournal(ctx context.Context, pos uint64, dst []*Tweet) (n int, from, to uint64, err error) {
+	if w.entries == nil {
+		w.entries = make([]Entry, w.max)
+	}
+	try := func() (err error) {
+		n, err = w.journal.Read(ctx, pos, w.entries[:len(dst)])
+		return err
+	}
+	said := false
+	failed := func(err error, _ time.Duration) {
+		if !said {
+			w.logger.Error("the journal can't be read: the sink waits", "error", safeError(err))
+		}
+		said = true
+	}
+	err = backoff.RetryNotify(try, backoff.WithContext(newBackoff(w.retryFirst, w.retryMax), ctx), failed)
+	if err != nil || n == 0 {
+		return 0, pos, pos, err
+	}
+	for i, e := range w.entries[:n] {
+		dst[i] = e.Tweet
+	}
+	from, to = w.entries[0].Pos, w.entries[n-1].Pos+1
+	clear(w.entries)
+	w.reader.Seek(to)
+	return n, from, to, nil
+}
+
+// handle brings a batch to its end, or returns when ctx is done.
+func (w *worker) handle(ctx context.Context, b *batch) {
+	if len(w.through) > 0 {
+		w.pass(ctx, b)
+	}
+	// Tombstones go another way; the order is kept.
+	for rest := b.tweets; len(rest) > 0 && ctx.Err() == nil; {
+		n := 1
+		for n < len(rest) && rest[n].Deleted == rest[0].Deleted {
+			n++
+		}
+		if rest[0].Deleted && !w.follows() {
+			w.resolve(b, rest[:n])
+		} else {
+			w.deliver(ctx, b, rest[:n])
+		}
+		rest = rest[n:]
+	}
+	w.settle(b)
+}
+
+// follows reports whether the sink is handed tombstones.
+func (d *delivery) follows() bool {
+	_, ok := d.sink.(Deleter)
+	return ok
+}
+
+// pass passes the batch through the sink's own transforms.
+func (w *worker) pass(ctx context.Context, b *batch) {
+	passed := make([]*Tweet, 0, len(b.tweets))
+	var letters []Letter
+	for _, t := range b.tweets {
+		changed, err := transform(ctx, w.through, t)
+		switch {
+		case err != nil:
+			now := time.Now()
+			letters = append(letters, Letter{Tweet: t, Sink: w.name, Reason: TransformFailed, Error: safeError(err, t), First: now, Last: now})
+		case changed != nil:
+			passed = append(passed, changed)
+		}
+	}
+	w.bury(ctx, b, letters)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	b.tweets = passed
+}
+
+// bury hands letters to the dead letter, and takes their tweets off the batch.
+func (d *delivery) bury(ctx context.Context, b *batch, letters []Letter) {
+	if len(letters) == 0 || d.isEnded() {
+		return
+	}
+	d.losses.bury(ctx, letters)
+	d.mu.Lock()
+	for _, l := range letters {
+		d.figures.lost[l.Reason]++
+	}
+	d.mu.Unlock()
+	tweets := make([]*Tweet, len(letters))
+	for i, l := range letters {
+		tweets[i] = l.Tweet
+	}
+	d.resolve(b, tweets)
+}
+
+func (d *delivery) isEnded() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ended
+}
+
+// resolve takes tweets off the batch: they are delivered, given up or not for
+// this sink.
+func (d *delivery) resolve(b *batch, tweets []*Tweet) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ended {
+		return
+	}
+	if len(tweets) >= len(b.tweets) {
+		b.tweets = nil
+		return
+	}
+	done := make(map[*Tweet]bool, len(tweets))
+	for _, t := range tweets {
+		done[t] = true
+	}
+	b.tweets = slices.DeleteFunc(slices.Clone(b.tweets), func(t *Tweet) bool { return done[t] })
+}
+
+// settle moves the cursor to the first batch that is not settled yet.
+func (d *delivery) settle(b *batch) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(b.tweets) > 0 || d.ended {
+		return // left over at the end: finish sees to it
+	}
+	b.settled = true
+	n := 0
+	for n < len(d.batches) && d.batches[n].settled {
+		n++
+	}
+	d.batches = slices.Delete(d.batches, 0, n)
+}
+
+// cursor returns the position up to which all is settled.
+func (d *delivery) cursor() uint64 {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if len(d.batches) > 0 {
+		return d.batches[0].from
+	}
+	return d.taken
+}
+
+// overflowed is told by the ring what the sink has lost. It is in every sink's
+// way, and so takes no lock under which something is logged.
+func (d *delivery) overflowed(t *Tweet) {
+	if t.Deleted && !d.follows() {
+		return
+	}
+	d.overflow.Add(1)
+	d.losses.lose(Overflowed, d.name, t, "")
+}
+
+// finish accounts for what the sink has not got when the drain time is over.
+// With a journal it stays there.
+func (d *delivery) finish() {
+	d.mu.Lock()
+	d.ended = true
+	var left []*Tweet
+	for _, b := range d.batches {
+		left = append(left, b.tweets...)
+	}
+	hangs := len(d.calls) > 0
+	d.mu.Unlock()
+	if hangs {
+		d.logger.Error("the sink does not return from Deliver, though its context is done: it is left behind")
+	}
+	if d.journal != nil {
+		return
+	}
+	now := make(chan time.Time)
+	close(now)
+	for buf := make([]*Tweet, 500); ; {
+		n, _, err := d.reader.Next(context.Background(), buf, now)
+		left = append(left, buf[:n]...)
+		if err == io.EOF || n == 0 {
+			break
+		}
+	}
+	var letters []Letter
+	for _, t := range left {
+		if t.Deleted && !d.follows() {
+			continue
+		}
+		at := time.Now()
+		letters = append(letters, Letter{Tweet: t, Sink: d.name, Reason: ShutDown, First: at, Last: at})
+	}
+	if len(letters) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	d.losses.bury(ctx, letters)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.figures.lost[ShutDown] += uint64(len(letters))
+}

@@ -1,0 +1,246 @@
+package tweetstream
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cenkalti/backoff/v4"
+
+	"github.com/tweetstream-go/tweetstream/internal/dedupe"
+	"github.com/tweetstream-go/tweetstream/internal/ring"
+)
+
+// intake is the one way into the log. A single goroutine takes what all calls of
+// Emit have brought meanwhile, drops repeats, transforms the rest and appends
+// it in one go: so a repeat waits for the result of its first, and many small
+// calls share one commit of the journal.
+type intake struct {
+	*config
+	ring   *ring.Ring[*Tweet]
+	losses *losses
+
+	requests chan *request
+	ended    chan struct{} // closed when nothing is taken any more
+
+	seen   *dedupe.Window // the window of repeats
+	tweets []*Tweet       // of the append at hand; used again
+
+	received, repeats, dropped, failed atomic.Uint64
+	held                               atomic.Pointer[string] // why the log takes nothing, nil if it does
+
+	mu    sync.Mutex
+	marks []mark // of states that the checkpoint has not stored
+}
+
+// request is one call of Emit.
+type request struct {
+	tweets []*Tweet
+	state  []byte
+	done   chan error
+}
+
+// mark is a state of the source and the position up to which the log holds what
+// it stands for.
+type mark struct {
+	pos   uint64
+	state []byte
+}
+
+var (
+	errEnded  = errors.New("tweetstream: the stream has ended")
+	errNoPost = errors.New("tweetstream: a tweet without an id was emitted")
+)
+
+func newIntake(c *config, r *ring.Ring[*Tweet], l *losses, newest iter.Seq2[string, bool]) *intake {
+	in := &intake{
+		config:   c,
+		ring:     r,
+		losses:   l,
+		requests: make(chan *request),
+		ended:    make(chan struct{}),
+		seen:     dedupe.New(c.dedup),
+	}
+	if newest != nil {
+		for id, deleted := range newest {
+			in.seen.Add(id, deleted)
+		}
+	}
+	return in
+}
+
+// emit is the Emit that the source is given.
+func (in *intake) emit(ctx context.Context, tweets []*Tweet, state []byte) error {
+	for _, t := range tweets {
+		if t == nil || t.ID == "" {
+			return errNoPost
+		}
+	}
+	// Copies, for the caller may go before the intake has done with them.
+	r := &request{slices.Clone(tweets), slices.Clone(state), make(chan error, 1)}
+	select {
+	case in.requests <- r:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-in.ended:
+		return errEnded
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// run takes requests until ctx is done.
+func (in *intake) run(ctx context.Context) {
+	defer close(in.ended)
+	var taken []*request
+	for {
+		select {
+		case r := <-in.requests:
+			taken = append(taken[:0], r)
+		case <-ctx.Done():
+			return
+		}
+		for more := true; more; {
+			select {
+			case r := <-in.requests:
+				taken = append(taken, r)
+			default:
+				more = false
+			}
+		}
+		err := in.take(ctx, taken)
+		for _, r := range taken {
+			r.done <- err
+		}
+		clear(taken)
+	}
+}
+
+// take appends what the requests brought to the log.
+func (in *intake) take(ctx context.Context, taken []*request) error {
+	now := time.Now()
+	tweets := in.tweets[:0]
+	var state []byte
+	for _, r := range taken {
+		if r.state != nil {
+			state = r.state
+		}
+		for _, t := range r.tweets {
+			in.received.Add(1)
+			if in.seen.Has(t.ID, t.Deleted) {
+				in.repeats.Add(1)
+				continue
+			}
+			// It is in the log as soon as anybody can ask: the append fails
+			// only when the intake ends with it.
+			in.seen.Add(t.ID, t.Deleted)
+			if t.Received.IsZero() {
+				t.Received = now
+			}
+			switch passed, err := transform(ctx, in.transforms, t); {
+			case err != nil:
+				in.failed.Add(1)
+				in.losses.lose(TransformFailed, "", t, safeError(err, t))
+			case passed == nil:
+				in.dropped.Add(1)
+			default:
+				tweets = append(tweets, passed)
+			}
+		}
+	}
+	err := in.append(ctx, tweets, state)
+	clear(tweets)
+	in.tweets = tweets
+	return err
+}
+
+// append adds tweets and state to the log; it waits for as long as the log is
+// full or can't be written.
+func (in *intake) append(ctx context.Context, tweets []*Tweet, state []byte) error {
+	if in.journal != nil {
+		return in.store(ctx, tweets, state)
+	}
+	if in.ring.Full() {
+		in.hold("the buffer is full, and a sink that blocks has not read it")
+		// When ctx is done, what was brought already goes past the full ring,
+		// for there the sinks have the drain time to take it.
+		_ = in.ring.Room(ctx)
+		in.held.Store(nil)
+	}
+	next := in.ring.Append(tweets)
+	if state != nil && in.checkpoint != "" {
+		in.mark(mark{next, state})
+	}
+	return nil
+}
+
+// store is append with a journal.
+func (in *intake) store(ctx context.Context, tweets []*Tweet, state []byte) error {
+	try := func() error {
+		_, err := in.journal.Append(ctx, tweets, state)
+		return err
+	}
+	failed := func(err error, wait time.Duration) {
+		if text := safeError(err, tweets...); in.hold(text) {
+			in.logger.Error("the journal can't be written: the source is held", "error", text)
+		}
+	}
+	err := backoff.RetryNotify(try, backoff.WithContext(newBackoff(500*time.Millisecond, 30*time.Second), ctx), failed)
+	if in.held.Swap(nil) != nil && err == nil {
+		in.logger.Info("the journal is written again: the source goes on")
+	}
+	if err != nil {
+		// The source knows by the error that the log has not got them.
+		for _, t := range tweets {
+			in.losses.lose(ShutDown, "", t, safeError(err, t))
+		}
+		return err
+	}
+	in.ring.Append(tweets)
+	return nil
+}
+
+// hold notes why the log takes nothing; it reports whether that is new.
+func (in *intake) hold(why string) bool { return in.held.Swap(&why) == nil }
+
+// maxMarks bounds the memory that a sink which is far behind costs; with fewer
+// marks the checkpoint is stored in larger steps.
+const maxMarks = 1024
+
+func (in *intake) mark(m mark) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if len(in.marks) == maxMarks {
+		for i := range maxMarks / 2 {
+			in.marks[i] = in.marks[2*i+1]
+		}
+		clear(in.marks[maxMarks/2:])
+		in.marks = in.marks[:maxMarks/2]
+	}
+	in.marks = append(in.marks, m)
+}
+
+// passed returns the newest state that stands for tweets up to pos only, and
+// forgets those before it; nil if there is none.
+func (in *intake) passed(pos uint64) []byte {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	n := 0
+	for n < len(in.marks) && in.marks[n].pos <= pos {
+		n++
+	}
+	if n == 0 {
+		return nil
+	}
+	state := in.marks[n-1].state
+	in.marks = slices.Delete(in.marks, 0, n)
+	return state
+}

@@ -1,0 +1,100 @@
+package tweetstream
+
+import (
+	"context"
+	"maps"
+	"time"
+)
+
+// keeper does once a second what need not be done for every tweet: it stores how
+// far the sinks are, names what was lost, and says which sink hangs.
+type keeper struct {
+	*config
+	intake *intake
+	sinks  []*delivery
+	losses *losses
+
+	state     []byte            // passed by all sinks, not stored yet
+	committed map[string]uint64 // cursors, as the journal has them
+	troubled  bool              // the last try to store failed
+}
+
+func newKeeper(c *config, in *intake, sinks []*delivery, l *losses) *keeper {
+	return &keeper{config: c, intake: in, sinks: sinks, losses: l, committed: map[string]uint64{}}
+}
+
+// run works until ctx is done, and then once more.
+func (k *keeper) run(ctx context.Context) {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for running := true; running; {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			running = false
+		}
+		k.store(context.WithoutCancel(ctx))
+		k.losses.flush()
+		for _, d := range k.sinks {
+			d.sayIfStuck()
+		}
+	}
+}
+
+// store keeps how far the sinks are, in the journal or the checkpoint.
+func (k *keeper) store(ctx context.Context) {
+	var err error
+	switch {
+	case k.journal != nil:
+		err = k.storeCursors(ctx)
+	case k.checkpoint != "":
+		err = k.storeState()
+	}
+	switch {
+	case err != nil && !k.troubled:
+		k.logger.Error("how far the sinks are can't be stored: a restart would repeat tweets", "error", safeError(err))
+	case err == nil && k.troubled:
+		k.logger.Info("how far the sinks are is stored again")
+	}
+	k.troubled = err != nil
+}
+
+func (k *keeper) storeCursors(ctx context.Context) error {
+	moved := map[string]uint64{}
+	for _, d := range k.sinks {
+		if d.set["Live"] {
+			continue
+		}
+		if pos := d.cursor(); pos != k.committed[d.name] {
+			moved[d.name] = pos
+		}
+	}
+	if len(moved) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := k.journal.Commit(ctx, moved); err != nil {
+		return err
+	}
+	maps.Copy(k.committed, moved)
+	return nil
+}
+
+func (k *keeper) storeState() error {
+	slowest := k.sinks[0].cursor()
+	for _, d := range k.sinks[1:] {
+		slowest = min(slowest, d.cursor())
+	}
+	if state := k.intake.passed(slowest); state != nil {
+		k.state = state
+	}
+	if k.state == nil {
+		return nil
+	}
+	if err := writeCheckpoint(k.checkpoint, k.state); err != nil {
+		return err
+	}
+	k.state = nil
+	return nil
+}

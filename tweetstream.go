@@ -1,0 +1,226 @@
+package tweetstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/ring"
+)
+
+// A Streamer takes tweets from one [Source] and hands each of them to every
+// [Sink]. It is made by [New].
+type Streamer struct {
+	config
+	source  Source
+	running atomic.Bool
+
+	ring   *ring.Ring[*Tweet]
+	intake *intake
+	sinks  []*delivery
+	losses *losses
+	keeper *keeper
+
+	ready chan struct{} // closed when Run has set the fields above
+}
+
+// ErrRunTwice is returned by [Streamer.Run] when it was called before.
+var ErrRunTwice = errors.New("tweetstream: Run was called before: a Streamer runs once")
+
+// New returns a Streamer that is ready to run. It checks the options, all at
+// once; it opens nothing and starts nothing.
+func New(source Source, opts ...Option) (*Streamer, error) {
+	c := config{
+		logger: slog.New(slog.DiscardHandler),
+		buffer: 64 << 20,
+		dedup:  1_000_000,
+		drain:  10 * time.Second,
+		set:    map[string]bool{},
+	}
+	for _, opt := range opts {
+		opt(&c)
+	}
+	err := c.validate()
+	if source == nil {
+		err = errors.Join(errors.New("tweetstream: New: the source is nil"), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Streamer{config: c, source: source, ready: make(chan struct{})}, nil
+}
+
+// Run streams until the source ends or ctx is done, and may be called once. It
+// blocks. When ctx is done, the source stops at once and the sinks go on for
+// the drain time ([WithDrain]); when the source has ended by itself, they go on
+// until all is delivered. What is left then stays in the journal, or goes to
+// the dead letter as [ShutDown].
+//
+// Run returns nil after that, or the error for which the source or the journal
+// could not go on. All goroutines that it started have ended, but for a Deliver
+// that ignores its context: it is named in the log and left behind.
+func (s *Streamer) Run(ctx context.Context) error {
+	if !s.running.CompareAndSwap(false, true) {
+		return ErrRunTwice
+	}
+	state, err := s.start(ctx)
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped while it waited for the journal
+		}
+		return err
+	}
+
+	// Sinks outlive ctx by the drain time.
+	sinkCtx, stopSinks := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopSinks()
+	var sinks, rest sync.WaitGroup
+	for _, d := range s.sinks {
+		d.start(sinkCtx, &sinks)
+	}
+	intakeCtx, stopIntake := context.WithCancel(ctx)
+	defer stopIntake()
+	intakeDone := make(chan struct{})
+	go func() {
+		defer close(intakeDone)
+		s.intake.run(intakeCtx)
+	}()
+	restCtx, stopRest := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopRest()
+	rest.Go(func() { s.keeper.run(restCtx) })
+	rest.Go(func() { s.losses.run(restCtx) })
+
+	err = s.stream(ctx, state)
+	stopIntake()
+	<-intakeDone
+	s.ring.End()
+
+	s.drainSinks(ctx, &sinks, stopSinks)
+	for _, d := range s.sinks {
+		d.finish()
+	}
+	stopRest()
+	rest.Wait()
+	s.losses.flush() // of what the dead letter did not take at last
+	if err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	return nil
+}
+
+// start reads what an earlier run has left, and sets up the log and its readers.
+func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
+	var js JournalState
+	switch {
+	case s.journal != nil:
+		if js, err = s.journal.Start(ctx); err != nil {
+			return nil, fmt.Errorf("start journal: %w", err)
+		}
+	case s.checkpoint != "":
+		if js.State, err = readCheckpoint(s.checkpoint); err != nil {
+			return nil, fmt.Errorf("read checkpoint: %w", err)
+		}
+		if js.State == nil {
+			s.logger.Info("no checkpoint yet: the stream begins at now", "file", s.checkpoint)
+		}
+	default:
+		s.logger.Info("no journal and no checkpoint: the stream begins at now, and a restart does too")
+	}
+
+	s.ring = ring.New(js.Next, s.buffer, func(t *Tweet) int { return len(t.Raw) })
+	s.losses = newLosses(s.logger, s.deadLetter)
+	s.intake = newIntake(&s.config, s.ring, s.losses, js.Newest)
+	for i := range s.config.sinks {
+		s.sinks = append(s.sinks, s.newDelivery(&s.config.sinks[i], js))
+	}
+	s.keeper = newKeeper(&s.config, s.intake, s.sinks, s.losses)
+	close(s.ready)
+	return js.State, nil
+}
+
+// newDelivery makes the delivery of one sink, with its reader of the ring.
+func (s *Streamer) newDelivery(c *sinkConfig, js JournalState) *delivery {
+	d := &delivery{
+		sinkConfig: c,
+		logger:     s.logger.With("sink", c.name),
+		journal:    s.journal,
+		losses:     s.losses,
+		gathering:  make(chan struct{}, 1),
+		calls:      map[*batch]time.Time{},
+		figures:    figures{lost: map[Reason]uint64{}, state: Running},
+	}
+	from, policy := js.Next, ring.Lose
+	switch {
+	case s.journal != nil:
+		policy = ring.Behind
+		cursor, known := js.Cursors[c.name]
+		switch {
+		case c.set["Live"]:
+			from -= min(from, uint64(c.live))
+		case known:
+			from = cursor
+		case c.from == Oldest:
+			from = 0
+		}
+	case c.whenFull == Block || c.whenFull == 0 && canWait(s.source):
+		policy = ring.Block
+	}
+	d.taken = from
+	d.reader = s.ring.Reader(from, policy, d.overflowed)
+	return d
+}
+
+func canWait(s Source) bool {
+	w, ok := s.(interface{ CanWait() bool })
+	return ok && w.CanWait()
+}
+
+// stream runs the source.
+func (s *Streamer) stream(ctx context.Context, state []byte) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = newPanicError(p)
+		}
+		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+			err = nil // it ended because ctx did, whatever it says
+		}
+	}()
+	return s.source.Stream(ctx, state, s.intake.emit)
+}
+
+// abandonAfter is how long a Deliver may take to notice that its context is
+// done, before it is given up for hung.
+const abandonAfter = time.Second
+
+// drainSinks waits until the sinks have all that is in the log, or ctx is done
+// and the drain time over.
+func (s *Streamer) drainSinks(ctx context.Context, sinks *sync.WaitGroup, stop context.CancelFunc) {
+	done := make(chan struct{})
+	go func() {
+		sinks.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+	}
+	drain := time.NewTimer(s.drain)
+	defer drain.Stop()
+	select {
+	case <-done:
+		return
+	case <-drain.C:
+	}
+	stop()
+	abandon := time.NewTimer(abandonAfter)
+	defer abandon.Stop()
+	select {
+	case <-done:
+	case <-abandon.C:
+	}
+}
