@@ -6,3 +6,5 @@ require (
 	github.com/cenkalti/backoff/v4 v4.3.0
 	github.com/google/go-cmp v0.7.0
 )
+
+require github.com/g8rswimmer/go-twitter/v2 v2.1.5

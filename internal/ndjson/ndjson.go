@@ -1,0 +1,123 @@
+// Package ndjson splits streams into lines.
+package ndjson
+
+import (
+	"bytes"
+	"errors"
+	"io"
+)
+
+// ErrNoProgress is returned by Next when the source gives neither bytes nor an
+// error, again and again.
+var ErrNoProgress = errors.New("ndjson: many reads without data or error")
+
+// Reader splits what it reads into lines. Lines of any length up to the limit
+// are taken; a longer one is skipped to its end and counted.
+type Reader struct {
+	src   io.Reader
+	limit int
+
+	buf     []byte
+	n       int // bytes in buf, none of them a line break
+	skipped int // bytes of the line that is being skipped; 0 if none is
+	lines   [][]byte
+	idle    int
+
+	// Oversized counts the lines that were longer than the limit; Longest is
+	// the length of the longest of them.
+	Oversized, Longest int
+}
+
+const minBuffer, maxIdle = 64 << 10, 100
+
+// NewReader returns a Reader of lines of up to limit bytes.
+func NewReader(src io.Reader, limit int) *Reader {
+	return &Reader{src: src, limit: limit, buf: make([]byte, minBuffer)}
+}
+
+// Next reads once, and returns the lines that are whole then, without their
+// breaks ("\n" or "\r\n") and without those that are empty. There may be none: a
+// keep-alive, or the part of a line. The lines share memory that is theirs for
+// good; the slice that holds them is used again by the next call.
+//
+// Lines are returned with a nil error; the source's error comes with the next
+// call.
+func (r *Reader) Next() ([][]byte, error) {
+	if r.n == len(r.buf) {
+		r.buf = append(r.buf, make([]byte, len(r.buf))...)
+	}
+	read, err := r.src.Read(r.buf[r.n:])
+	if read == 0 && err != nil {
+		return nil, err
+	}
+	if read == 0 {
+		if r.idle++; r.idle == maxIdle {
+			return nil, ErrNoProgress
+		}
+		return nil, nil
+	}
+	r.idle = 0
+	r.lines = r.lines[:0]
+	end := r.n + read
+	last := bytes.LastIndexByte(r.buf[r.n:end], '\n')
+	if last < 0 {
+		r.n = end
+		if r.skipped > 0 || r.n > r.limit+1 { // with a '\r'
+			r.skipped += r.n
+			r.n = 0
+		}
+		return nil, nil
+	}
+	last += r.n
+	r.split(r.buf[:last+1])
+	r.n = copy(r.buf, r.buf[last+1:end])
+	if len(r.buf) > minBuffer && r.n < minBuffer {
+		r.buf = append(make([]byte, 0, minBuffer), r.buf[:minBuffer]...) // after a long line
+	}
+	return r.lines, nil
+}
+
+// split takes a copy of what is in block, which ends in a line break: one copy
+// of just this size, so that a line that is kept keeps little else.
+func (r *Reader) split(block []byte) {
+	if r.skipped > 0 {
+		i := bytes.IndexByte(block, '\n')
+		r.oversized(r.skipped + i)
+		r.skipped = 0
+		block = block[i+1:]
+	}
+	block = bytes.Clone(block)
+	for len(block) > 0 {
+		i := bytes.IndexByte(block, '\n')
+		line := block[:i:i]
+		block = block[i+1:]
+		if i > 0 && line[i-1] == '\r' {
+			line = line[: i-1 : i-1]
+		}
+		switch {
+		case len(line) > r.limit:
+			r.oversized(len(line))
+		case len(line) > 0:
+			r.lines = append(r.lines, line)
+		}
+	}
+}
+
+func (r *Reader) oversized(length int) {
+	r.Oversized++
+	r.Longest = max(r.Longest, length)
+}
+
+// Partial reports whether a part of the next line was read.
+func (r *Reader) Partial() bool { return r.n > 0 || r.skipped > 0 }
+
+// Rest returns what was read behind the last line break: after the end of the
+// source, a line that was not ended. It is nil if there is none, or if it is
+// longer than the limit.
+func (r *Reader) Rest() []byte {
+	rest := bytes.TrimSuffix(r.buf[:r.n], []byte("\r"))
+	if r.skipped > 0 || len(rest) == 0 || len(rest) > r.limit {
+		return nil
+	}
+	return bytes.Clone(rest)
+}

@@ -1,0 +1,256 @@
+package xstream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/ndjson"
+)
+
+// connection is one connection to the stream, from the request to its end.
+type connection struct {
+	*Source
+	emit tweetstream.Emit
+
+	heard   time.Time // by X's clock: up to here all is emitted; zero if never
+	healthy bool      // it stood for longer than a keep-alive takes
+
+	offset time.Duration // of X's clock from ours
+	read   time.Time     // by X's clock: when the last read had returned
+	tweets []*tweetstream.Tweet
+	reason string // that X gave for the end
+}
+
+// An emitError says that the log does not take tweets any more.
+type emitError struct{ err error }
+
+func (e *emitError) Error() string { return e.err.Error() }
+func (e *emitError) Unwrap() error { return e.err }
+
+// run opens the connection and reads it to its end, the reason for which it
+// returns.
+func (c *connection) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	// One watch for all in which a connection can die without a word: the dial,
+	// TLS, the headers, between lines and in one.
+	watch := time.AfterFunc(stall, func() { cancel(errStall) })
+	defer watch.Stop()
+
+	err := c.open(ctx, watch)
+	if err != nil && context.Cause(ctx) == errStall {
+		err = errStall
+	}
+	return err
+}
+
+func (c *connection) open(ctx context.Context, watch *time.Timer) error {
+	path := "/2/tweets/search/stream"
+	if c.sample {
+		path = "/2/tweets/sample/stream"
+	}
+	u := c.base.JoinPath(path)
+	u.RawQuery = c.query
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := c.client.Do(req)
+	if err != nil {
+		return fmt.Errorf("open stream: %w", withoutURL(err))
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+		return c.refusal(resp.StatusCode, resp.Header, body)
+	}
+	c.offset = time.Until(now(resp.Header))
+	c.opened()
+	err = c.readAll(ctx, resp.Body, watch)
+	c.count(func(st *Stats) {
+		st.Connected = false
+		st.Disconnects++
+		if context.Cause(ctx) == errStall {
+			st.Stalls++
+		}
+	})
+	return err
+}
+
+// opened says that the stream is there, and what was missed before.
+func (c *connection) opened() {
+	c.count(func(st *Stats) {
+		st.Connected = true
+		st.Connects++
+	})
+	c.logger.Info("connected to the stream", "sample", c.sample)
+	if until := c.clock(); !c.heard.IsZero() && until.After(c.heard) {
+		c.logger.Warn("a gap: what X sent meanwhile is not here", "since", c.heard, "until", until, "length", until.Sub(c.heard).Round(time.Millisecond))
+	}
+}
+
+// clock returns the time at X.
+func (c *connection) clock() time.Time { return time.Now().Add(c.offset).UTC() }
+
+// readAll takes lines to the log until the connection ends.
+func (c *connection) readAll(ctx context.Context, body io.Reader, watch *time.Timer) error {
+	begin := time.Now()
+	lines := ndjson.NewReader(body, lineLimit)
+	oversized := 0
+	for {
+		batch, err := lines.Next()
+		// The log may make us wait: that is no stall.
+		watch.Stop()
+		c.healthy = time.Since(begin) > stall
+		if err != nil {
+			return c.end(ctx, lines.Rest(), err)
+		}
+		if n := lines.Oversized - oversized; n > 0 {
+			oversized = lines.Oversized
+			c.count(func(st *Stats) { st.Oversized += uint64(n) })
+			c.logger.Error("a message over the limit is skipped", "count", n, "limit", lineLimit, "longest", lines.Longest)
+		}
+		heard := c.heardNow(len(batch) > 0, lines.Partial())
+		if err := c.take(ctx, batch, heard); err != nil {
+			return err
+		}
+		watch.Reset(stall)
+	}
+}
+
+// heardNow returns the time up to which all is whole after a read that brought
+// lines, or none, and perhaps a part of the next: that part may have been sent
+// at any time since the read before.
+func (c *connection) heardNow(lines, partial bool) time.Time {
+	before := c.read
+	c.read = c.clock()
+	switch {
+	case !partial:
+		return c.read
+	case lines && !before.IsZero():
+		return before
+	}
+	return c.heard
+}
+
+// take emits the Posts among lines, which are what one read brought, and that
+// all is heard up to then.
+func (c *connection) take(ctx context.Context, lines [][]byte, heard time.Time) error {
+	received := time.Now()
+	c.tweets = c.tweets[:0]
+	repaired := uint64(0)
+	for _, line := range lines {
+		t, err := tweetstream.ParseTweet(line)
+		if err != nil {
+			c.message(line, err)
+			continue
+		}
+		t.Received = received
+		if &t.Raw[0] != &line[0] && !utf8.Valid(line) {
+			repaired++
+		}
+		c.tweets = append(c.tweets, t)
+	}
+	c.count(func(st *Stats) {
+		st.LastReceived = received
+		st.Posts += uint64(len(c.tweets))
+		st.Repaired += repaired
+		for _, t := range c.tweets {
+			c.complete(t)
+		}
+	})
+	var state []byte
+	if !heard.Equal(c.heard) {
+		state = encodeState(heard)
+	}
+	err := c.emit(ctx, c.tweets, state)
+	clear(c.tweets)
+	if err != nil {
+		return &emitError{err}
+	}
+	c.heard = heard
+	return nil
+}
+
+// complete adds to a Post's rules what the source knows of them. It is called
+// under the mutex.
+func (s *Source) complete(t *tweetstream.Tweet) {
+	for i := range t.Rules {
+		if r, ok := s.rules[t.Rules[i].ID]; ok {
+			t.Rules[i].Value = r.Value
+			if t.Rules[i].Tag == "" {
+				t.Rules[i].Tag = r.Tag
+			}
+		}
+	}
+}
+
+// message takes a line that is no Post.
+func (c *connection) message(line []byte, err error) {
+	if p, ok := parseProblem(line); ok {
+		c.reason = c.clean(fmt.Sprintf("%s %s: %s", p.Title, p.DisconnectType, p.Detail))
+		c.logger.Warn("a message of X", "title", c.clean(p.Title), "disconnect_type", c.clean(p.DisconnectType), "detail", c.clean(p.Detail))
+		return
+	}
+	c.count(func(st *Stats) { st.Malformed++ })
+	c.logger.Warn("a message that is no Post is left out", "length", len(line), "error", err)
+}
+
+// withoutURL takes off the address, which holds all the fields asked for.
+func withoutURL(err error) error {
+	var e *url.Error
+	if errors.As(err, &e) {
+		return e.Err
+	}
+	return err
+}
+
+// end is told why reading ended, and what was read of a last line.
+func (c *connection) end(ctx context.Context, rest []byte, err error) error {
+	if json.Valid(rest) {
+		// The whole of a message came, only its line break did not.
+		if err := c.take(ctx, [][]byte{rest}, c.heard); err != nil {
+			return err
+		}
+	}
+	switch {
+	case errors.Is(err, io.EOF) && c.reason != "":
+		return fmt.Errorf("%w: %s", errEnd, c.reason)
+	case errors.Is(err, io.EOF):
+		return errEnd
+	}
+	return fmt.Errorf("read stream: %w", err)
+}
+
+// state is what the source stores along with the tweets: up to Heard, by X's
+// clock, all that X sent is in the log or named as lost.
+type state struct {
+	Source string    `json:"source"`
+	Heard  time.Time `json:"heard"`
+}
+
+func encodeState(heard time.Time) []byte {
+	b := append(make([]byte, 0, 64), `{"source":"xstream","heard":"`...)
+	b = heard.AppendFormat(b, time.RFC3339Nano)
+	return append(b, `"}`...)
+}
+
+func decodeState(from []byte) (heard time.Time, err error) {
+	if from == nil {
+		return time.Time{}, nil
+	}
+	var st state
+	if json.Unmarshal(from, &st) != nil || st.Source != "xstream" {
+		return time.Time{}, errors.New("the stored state is that of another source: use another checkpoint or journal, or move this one away")
+	}
+	return st.Heard, nil
+}

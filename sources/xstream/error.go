@@ -1,0 +1,166 @@
+package xstream
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/redact"
+)
+
+// An Error is an answer by which X refuses a request. Its text says what to do,
+// and holds no token.
+type Error struct {
+	Status int    // of HTTP
+	Title  string // X's own, cut
+	Detail string // X's own, cut; for a rule with the position in it
+	Type   string // the last element of X's problem type, such as "client-forbidden"
+	Advice string // what to do; empty if nothing is known
+
+	connectionIssue string
+	header          http.Header
+}
+
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "X answers %d %s", e.Status, http.StatusText(e.Status))
+	if e.Title != "" && e.Title != http.StatusText(e.Status) {
+		fmt.Fprintf(&b, ", %s", e.Title)
+	}
+	if e.Detail != "" && e.Detail != e.Title {
+		fmt.Fprintf(&b, ": %s", strings.TrimSuffix(e.Detail, "."))
+	}
+	if e.Advice != "" {
+		fmt.Fprintf(&b, ": %s", e.Advice)
+	}
+	return b.String()
+}
+
+// fatal reports whether trying again is no use.
+func (e *Error) fatal() bool {
+	switch e.Status {
+	case http.StatusPaymentRequired, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+		return false
+	}
+	return e.Status >= 300 && e.Status < 500
+}
+
+// problem is X's description of an error: an answer, a member of "errors", or a
+// message in the stream.
+type problem struct {
+	Title           string   `json:"title"`
+	Detail          string   `json:"detail"`
+	Details         []string `json:"details"`
+	Message         string   `json:"message"`
+	Type            string   `json:"type"`
+	ConnectionIssue string   `json:"connection_issue"`
+	DisconnectType  string   `json:"disconnect_type"`
+	Value           any      `json:"value"`
+	ID              string   `json:"id"`
+}
+
+// parseProblem reads what an answer or a message says is wrong: the first of its
+// errors, or itself. ok is false if it says nothing.
+func parseProblem(body []byte) (p problem, ok bool) {
+	var v struct {
+		problem
+		Errors []json.RawMessage `json:"errors"`
+	}
+	if json.Unmarshal(body, &v) != nil {
+		// One member of an unexpected type; the others may do.
+		var loose struct {
+			Title  any `json:"title"`
+			Detail any `json:"detail"`
+		}
+		if json.Unmarshal(body, &loose) != nil {
+			return problem{}, false
+		}
+		v.Title, _ = loose.Title.(string)
+		v.Detail, _ = loose.Detail.(string)
+	}
+	p = v.problem
+	if len(v.Errors) > 0 && (p.Title == "" || p.Detail == "") {
+		var first problem
+		_ = json.Unmarshal(v.Errors[0], &first)
+		if first.Title != "" || first.Message != "" {
+			p = first
+		}
+	}
+	if p.Detail == "" {
+		p.Detail = p.Message
+	}
+	if len(p.Details) > 0 {
+		p.Detail = strings.Join(p.Details, "; ")
+	}
+	return p, p.Title != "" || p.Detail != "" || p.Type != ""
+}
+
+// refusal makes an Error of an answer that is no 2xx.
+func (s *Source) refusal(status int, header http.Header, body []byte) *Error {
+	p, ok := parseProblem(body)
+	if !ok && len(body) > 0 {
+		p.Detail = "an answer that is not X's: " + strconv.Quote(string(bytes.TrimSpace(body[:min(len(body), 80)])))
+	}
+	e := &Error{
+		Status:          status,
+		Title:           s.clean(p.Title),
+		Detail:          s.clean(p.Detail),
+		connectionIssue: p.ConnectionIssue,
+		header:          header,
+	}
+	if p.Type != "" {
+		// The host has been seen as api.x.com and api.twitter.com.
+		if e.Type = s.clean(path.Base(p.Type)); e.Type == "blank" { // about:blank
+			e.Type = ""
+		}
+	}
+	e.Advice = s.advice(e)
+	return e
+}
+
+func (s *Source) advice(e *Error) string {
+	switch {
+	case e.Status == http.StatusUnauthorized:
+		return fmt.Sprintf("the token is refused (%s): put the app's current Bearer Token there, from X's developer console", s.token.name())
+	case e.Status == http.StatusPaymentRequired:
+		return "buy credits in X's developer console"
+	case e.Status == http.StatusForbidden:
+		return fmt.Sprintf("the app of this token (%s) has no access to the stream: look at its project and plan in X's developer console", s.token.name())
+	case e.Status == http.StatusConflict && (e.connectionIssue == "RuleConfigurationIssue" || e.connectionIssue == ""):
+		return "the filtered stream needs a rule: declare one"
+	case e.connectionIssue == "TooManyConnections":
+		return "another connection with this token is live, perhaps one of this program that X has not noticed the end of"
+	case e.Status >= 300 && e.Status < 400:
+		return "redirects are not followed, for they would carry the token elsewhere: is the base URL right?"
+	case e.Status == http.StatusNotFound:
+		return "is the base URL right?"
+	}
+	return ""
+}
+
+// clean makes text that comes from X, or from whoever stands between, fit for
+// errors and logs.
+func (s *Source) clean(text string) string {
+	secret, _ := s.secret.Load().(string)
+	return redact.Text(text, secret)
+}
+
+// now returns the time by the clock of an answer, so that a wrong clock here
+// waits neither for ever nor too little.
+func now(header http.Header) time.Time {
+	if t, err := http.ParseTime(header.Get("Date")); err == nil {
+		return t
+	}
+	return time.Now()
+}
+
+var errStall = errors.New("not a byte for longer than X's keep-alives allow")
+
+// errEnd is the end of a connection that X closed in good order.
+var errEnd = errors.New("connection closed by X")

@@ -1,0 +1,96 @@
+package xstream
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"time"
+)
+
+// newClient returns the client of all requests: theirs, or a new one, with the
+// token added to each request and no redirect followed.
+func (s *Source) newClient(theirs *http.Client) *http.Client {
+	c := &http.Client{}
+	if theirs != nil {
+		*c = *theirs
+	}
+	if c.Transport == nil {
+		t := http.DefaultTransport.(*http.Transport).Clone()
+		t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
+		t.TLSHandshakeTimeout = 10 * time.Second
+		t.DisableCompression = true // a compressor may hold back what it has until it has more
+		c.Transport = t
+	}
+	c.Transport = &authorized{s, c.Transport}
+	c.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	return c
+}
+
+// authorized adds the current token to requests to X, and to no others.
+type authorized struct {
+	*Source
+	next http.RoundTripper
+}
+
+func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.URL.Scheme != a.base.Scheme || req.URL.Host != a.base.Host {
+		return nil, fmt.Errorf("a request to %s instead of %s gets no token", req.URL.Host, a.base.Host)
+	}
+	token, err := a.current(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	req = req.Clone(req.Context())
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("User-Agent", "tweetstream")
+	return a.next.RoundTrip(req)
+}
+
+// A tokenError is the failure of a TokenSource, which no retry mends.
+type tokenError struct{ err error }
+
+func (e *tokenError) Error() string { return "no token: " + e.err.Error() }
+func (e *tokenError) Unwrap() error { return e.err }
+
+// current asks for the token, and keeps it to take it out of texts.
+func (s *Source) current(ctx context.Context) (string, error) {
+	token, err := s.token(ctx)
+	if err == nil {
+		token, err = clean(token) // of the user's own source
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", &tokenError{err}
+	}
+	s.secret.Store(token)
+	return token, nil
+}
+
+// checkBase refuses a base URL that would send the token in the clear.
+func checkBase(raw string) (*url.URL, error) {
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.Host == "" || u.Opaque != "":
+		return nil, fmt.Errorf("not a URL of a server")
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("want no more than scheme, host and path")
+	case u.Scheme == "https", u.Scheme == "http" && loopback(u.Hostname()):
+		return u, nil
+	case u.Scheme == "http":
+		return nil, fmt.Errorf("a bearer token goes over https only, or http to this machine itself")
+	}
+	return nil, fmt.Errorf("want https")
+}
+
+func loopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	addr, err := netip.ParseAddr(host)
+	return err == nil && addr.IsLoopback()
+}

@@ -1,0 +1,268 @@
+package xstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/g8rswimmer/go-twitter/v2"
+
+	"github.com/tweetstream-go/tweetstream"
+)
+
+// DefaultBaseURL is where X's API is.
+const DefaultBaseURL = "https://api.x.com"
+
+const (
+	lineLimit = 4 << 20
+	// X sends a keep-alive every 20 s. With 20 s one in three would come too
+	// late.
+	stall = 21 * time.Second
+)
+
+// Source reads the stream of one app. It is made by [New], and is safe for
+// concurrent use; Stream may run once at a time, for X allows one connection.
+type Source struct {
+	token    TokenSource
+	base     *url.URL
+	client   *http.Client
+	api      *twitter.Client
+	logger   *slog.Logger
+	declared []tweetstream.Rule
+	prune    string
+	sample   bool
+	query    string
+
+	secret atomic.Value // the token, a string, to be taken out of texts
+
+	mu    sync.Mutex
+	rules map[string]tweetstream.Rule // at X, by id
+	stats Stats
+}
+
+// An Option configures a [Source].
+type Option func(*config)
+
+type config struct {
+	rules   []tweetstream.Rule
+	prune   *string
+	base    string
+	client  *http.Client
+	logger  *slog.Logger
+	sample  bool
+	fields  map[string][]string
+	problem []error
+}
+
+// Rules declares rules of the filtered stream, by Value and Tag: those that X
+// does not have are added at the start of each stream. Given again, it adds to
+// the rules. By default no rule is declared, and the stream brings what the
+// rules bring that are there.
+func Rules(rules ...tweetstream.Rule) Option {
+	return func(c *config) { c.rules = append(c.rules, rules...) }
+}
+
+// Prune deletes, at the start, those rules that nobody declared and whose tag
+// begins with tagPrefix, which must not be empty. By default no rule is ever
+// deleted.
+func Prune(tagPrefix string) Option {
+	return func(c *config) { c.prune = &tagPrefix }
+}
+
+// Sample reads the sampled stream, 1 % of all Posts, instead of the filtered
+// one. It knows no rules.
+func Sample() Option {
+	return func(c *config) { c.sample = true }
+}
+
+// Fields sets what X sends along with a Post: param is tweet.fields, expansions,
+// user.fields, media.fields, place.fields or poll.fields, and names are X's own;
+// without names the parameter is left out. By default all are asked for that the
+// sinks of this project show or store.
+func Fields(param string, names ...string) Option {
+	return func(c *config) {
+		if _, known := fields[param]; !known {
+			c.problem = append(c.problem, fmt.Errorf("xstream: Fields: no such parameter %.64q", param))
+		}
+		c.fields[param] = names
+	}
+}
+
+// BaseURL sets where the API is: a simulator, or a proxy. By default
+// [DefaultBaseURL]. It must be https, or http on the loopback interface.
+func BaseURL(base string) Option {
+	return func(c *config) { c.base = base }
+}
+
+// HTTPClient sets the client. Its redirect policy is not used, and it must have
+// no Timeout, which would end the stream. By default a client with time-outs of
+// its own that honours the proxy settings of the environment.
+func HTTPClient(client *http.Client) Option {
+	return func(c *config) { c.client = client }
+}
+
+// Logger sets the logger. By default the source is silent.
+func Logger(l *slog.Logger) Option {
+	return func(c *config) { c.logger = l }
+}
+
+// New returns a source that takes its token from token. It does no I/O.
+func New(token TokenSource, opts ...Option) (*Source, error) {
+	c := config{
+		base:   DefaultBaseURL,
+		logger: slog.New(slog.DiscardHandler),
+		fields: map[string][]string{},
+	}
+	for param, names := range fields {
+		c.fields[param] = names
+	}
+	for _, opt := range opts {
+		opt(&c)
+	}
+	errs := c.problem
+	bad := func(option, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("xstream: %s: %s", option, fmt.Sprintf(format, args...)))
+	}
+	if token == nil {
+		bad("New", "the token source is nil")
+	}
+	base, err := checkBase(c.base)
+	if err != nil {
+		bad("BaseURL", "%v", err)
+	}
+	if c.logger == nil {
+		bad("Logger", "the logger is nil")
+	}
+	if c.client != nil && c.client.Timeout != 0 {
+		bad("HTTPClient", "its Timeout of %v would end the stream", c.client.Timeout)
+	}
+	if c.prune != nil && *c.prune == "" {
+		bad("Prune", "the prefix is empty: it would delete every rule that is not declared, of other programs too")
+	}
+	if c.sample && (len(c.rules) > 0 || c.prune != nil) {
+		bad("Sample", "the sampled stream knows no rules")
+	}
+	seen := map[string]bool{}
+	for i, r := range c.rules {
+		switch {
+		case strings.TrimSpace(r.Value) == "":
+			bad("Rules", "rule %d (tag %.64q) has no value", i+1, r.Tag)
+		case seen[r.Value]:
+			bad("Rules", "rule %d (tag %.64q) has the value of another rule", i+1, r.Tag)
+		}
+		seen[r.Value] = true
+	}
+	if len(errs) > 0 {
+		return nil, errors.Join(errs...)
+	}
+	s := &Source{
+		token:    token,
+		base:     base,
+		logger:   c.logger,
+		declared: c.rules,
+		sample:   c.sample,
+		query:    query(c.fields),
+	}
+	if c.prune != nil {
+		s.prune = *c.prune
+	}
+	s.client = s.newClient(c.client)
+	s.api = s.newAPI()
+	return s, nil
+}
+
+// Stats are figures of a [Source] since it was made.
+type Stats struct {
+	Connected    bool
+	Connects     uint64    // connections that X accepted
+	Disconnects  uint64    // of these, ended by X or the network
+	Stalls       uint64    // of these, found dead
+	Posts        uint64    // messages taken for Posts, repeats among them
+	Malformed    uint64    // messages that are neither a Post nor anything known
+	Oversized    uint64    // messages over 4 MiB, skipped
+	Repaired     uint64    // Posts with bytes that were no UTF-8
+	LastReceived time.Time // when the stream last brought a byte
+}
+
+// Stats returns the figures at this moment.
+func (s *Source) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stats
+}
+
+func (s *Source) count(f func(*Stats)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.stats)
+}
+
+// Stream reads the stream until ctx is done, through as many connections as it
+// takes. It returns an error for what only people can mend. It is the Streamer
+// that calls it; the state it emits is the time up to which it heard X.
+func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit) error {
+	heard, err := decodeState(from)
+	if err != nil {
+		return err
+	}
+	policy := newReconnect()
+	synced := s.sample
+	said := "" // the last trouble that was logged
+	for ctx.Err() == nil {
+		if !synced {
+			err = s.SyncRules(ctx)
+			synced = err == nil
+		}
+		if synced {
+			c := &connection{Source: s, emit: emit, heard: heard}
+			err = c.run(ctx)
+			if c.healthy {
+				policy.healthy()
+				said = ""
+			}
+			heard = c.heard
+		}
+		if ctx.Err() != nil {
+			break
+		}
+		if isFatal(err) {
+			return err
+		}
+		wait := policy.wait(err)
+		text := s.clean(err.Error())
+		level := slog.LevelWarn
+		if text == said {
+			level = slog.LevelDebug // said once
+		}
+		said = text
+		s.logger.Log(ctx, level, "the stream is down: it is opened again", "error", text, "wait", wait)
+		sleep(ctx, wait)
+	}
+	return nil
+}
+
+func isFatal(err error) bool {
+	var (
+		answer *Error
+		token  *tokenError
+		rule   *RuleError
+		ours   *emitError
+	)
+	return errors.As(err, &answer) && answer.fatal() || errors.As(err, &token) || errors.As(err, &rule) || errors.As(err, &ours)
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}

@@ -1,0 +1,69 @@
+package xtest_test
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/tweetstream-go/tweetstream/xtest"
+)
+
+// A program under test gets the server's URL as the address of the API, and any
+// token.
+func ExampleNewServer() {
+	x := xtest.NewServer()
+	defer x.Close()
+
+	do := func(method, path, body string) *http.Response {
+		req, _ := http.NewRequest(method, x.URL+path, strings.NewReader(body))
+		req.Header.Set("Authorization", "Bearer any")
+		resp, err := x.Client().Do(req)
+		if err != nil {
+			panic(err)
+		}
+		return resp
+	}
+	rules := do("POST", "/2/tweets/search/stream/rules", `{"add":[{"value":"coop OR #coop","tag":"coop"}]}`)
+	rules.Body.Close()
+	stream := do("GET", "/2/tweets/search/stream", "")
+	defer stream.Body.Close()
+
+	x.Post(xtest.Post{Text: "nobody asked for this"})
+	x.Post(xtest.Post{Text: "The #coop opens at nine", Author: "vellin"})
+
+	line, _ := bufio.NewReader(stream.Body).ReadBytes('\n')
+	var m struct {
+		Data  struct{ Text string }
+		Rules []struct{ Tag string } `json:"matching_rules"`
+	}
+	json.Unmarshal(line, &m)
+	fmt.Println(rules.Status)
+	fmt.Println(m.Rules[0].Tag, "-", m.Data.Text)
+	// Output:
+	// 201 Created
+	// coop - The #coop opens at nine
+}
+
+// The next two attempts to connect find X overloaded, the third succeeds.
+func ExampleServer_Fail() {
+	x := xtest.NewServer()
+	defer x.Close()
+
+	x.Fail("/2/tweets/sample/stream", 2, xtest.Problem(http.StatusServiceUnavailable))
+	for range 3 {
+		req, _ := http.NewRequest("GET", x.URL+"/2/tweets/sample/stream", nil)
+		req.Header.Set("Authorization", "Bearer any")
+		resp, err := x.Client().Do(req)
+		if err != nil {
+			panic(err)
+		}
+		fmt.Println(resp.Status)
+		resp.Body.Close()
+	}
+	// Output:
+	// 503 Service Unavailable
+	// 503 Service Unavailable
+	// 200 OK
+}

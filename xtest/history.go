@@ -1,0 +1,169 @@
+package xtest
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	historyPosts = 100_000
+	historyBytes = 128 << 20
+	historyIDs   = 1_000_000
+)
+
+// entry is a Post as recent search finds it.
+type entry struct {
+	id       uint64
+	at       time.Time
+	data     []byte // JSON of the Post
+	includes []byte // JSON of its includes, or nil
+	doc      *doc
+}
+
+// history keeps the newest Posts for search, ordered by id: 100,000 of them, or
+// 128 MiB.
+type history struct {
+	mu      sync.Mutex
+	entries []entry
+	bytes   int
+	ids     []uint64 // of those that matched a rule
+}
+
+func (h *history) add(e entry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	i := len(h.entries)
+	for i > 0 && h.entries[i-1].id >= e.id { // mostly not at all: ids increase
+		i--
+	}
+	if i < len(h.entries) && h.entries[i].id == e.id {
+		return
+	}
+	if i == len(h.entries) {
+		h.entries = append(h.entries, e)
+	} else {
+		h.entries = slices.Insert(h.entries, i, e)
+	}
+	h.bytes += len(e.data) + len(e.includes)
+	drop := 0
+	for len(h.entries)-drop > historyPosts || h.bytes > historyBytes {
+		h.bytes -= len(h.entries[drop].data) + len(h.entries[drop].includes)
+		h.entries[drop] = entry{}
+		drop++
+	}
+	h.entries = h.entries[drop:] // append moves them to a new array now and then
+}
+
+// matched notes the id of a Post that a rule in effect matched.
+func (h *history) matched(id uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if len(h.ids) >= historyIDs {
+		h.ids = slices.Delete(h.ids, 0, historyIDs/10)
+	}
+	h.ids = append(h.ids, id)
+}
+
+// newest calls f for Posts from the newest to the oldest, until it returns false.
+// f must not call the history.
+func (h *history) newest(f func(*entry) bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for i := len(h.entries) - 1; i >= 0; i-- {
+		if !f(&h.entries[i]) {
+			return
+		}
+	}
+}
+
+// IDs returns the ids of the made-up Posts, of [Rate] and [Server.Post], that
+// matched a rule in effect when they were made, in that order: what a program
+// must have received, or recovered, that missed nothing. Of more than a million
+// the newest are known.
+func (s *Server) IDs() []string {
+	s.history.mu.Lock()
+	defer s.history.mu.Unlock()
+	var ids []string
+	for _, id := range s.history.ids {
+		ids = append(ids, strconv.FormatUint(id, 10))
+	}
+	return ids
+}
+
+// parseEntry reads a Post that was sent by hand. What is not one is not found by
+// search.
+func parseEntry(raw []byte) (entry, bool) {
+	var m struct {
+		Data     json.RawMessage `json:"data"`
+		Includes json.RawMessage `json:"includes"`
+	}
+	var p struct {
+		ID           string    `json:"id"`
+		CreatedAt    time.Time `json:"created_at"`
+		Text         string    `json:"text"`
+		Lang         string    `json:"lang"`
+		AuthorID     string    `json:"author_id"`
+		Conversation string    `json:"conversation_id"`
+		ReplyTo      string    `json:"in_reply_to_user_id"`
+		Note         struct {
+			Text string `json:"text"`
+		} `json:"note_tweet"`
+		Referenced []struct {
+			Type string `json:"type"`
+		} `json:"referenced_tweets"`
+	}
+	if json.Unmarshal(raw, &m) != nil || json.Unmarshal(m.Data, &p) != nil {
+		return entry{}, false
+	}
+	id, err := strconv.ParseUint(p.ID, 10, 64)
+	if err != nil {
+		return entry{}, false
+	}
+	var inc struct {
+		Users []struct {
+			ID       string `json:"id"`
+			Username string `json:"username"`
+		} `json:"users"`
+		Media []struct {
+			Type string `json:"type"`
+		} `json:"media"`
+	}
+	json.Unmarshal(m.Includes, &inc)
+
+	text := p.Text
+	if p.Note.Text != "" {
+		text = p.Note.Text
+	}
+	d := newDoc(text, findEntities(text))
+	d.lang, d.conversation = strings.ToLower(p.Lang), p.Conversation
+	d.from[0], d.to[0] = p.AuthorID, p.ReplyTo
+	for _, u := range inc.Users {
+		if u.ID == d.from[0] {
+			d.from[1] = strings.ToLower(u.Username)
+		}
+		if u.ID == d.to[0] {
+			d.to[1] = strings.ToLower(u.Username)
+		}
+	}
+	for _, r := range p.Referenced {
+		d.flags |= map[string]flag{"retweeted": isRetweet, "replied_to": isReply, "quoted": isQuote}[r.Type]
+	}
+	for _, m := range inc.Media {
+		d.flags |= hasMedia
+		if m.Type == "photo" {
+			d.flags |= hasImages
+		} else {
+			d.flags |= hasVideos
+		}
+	}
+	at := p.CreatedAt
+	if at.IsZero() {
+		at = snowflakeTime(id)
+	}
+	return entry{id: id, at: at, data: bytes.Clone(m.Data), includes: bytes.Clone(m.Includes), doc: d}, true
+}

@@ -1,0 +1,93 @@
+package xtest
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// post is a made-up Post before it is written as JSON.
+type post struct {
+	id           uint64
+	at           time.Time
+	author       *user
+	lang         string
+	text         string // the whole
+	kind         flag   // isRetweet, isReply, isQuote or 0
+	ref          *post  // reposted, answered or quoted
+	refMissing   bool   // X could not read it: a partial error
+	conversation uint64
+	mentioned    []*user
+	links        []link
+	media        []media
+	annotations  []annotation
+	edited       uint64 // id of the version before, or 0
+	sensitive    bool
+	withheld     bool
+	place, poll  bool
+	ascii        bool // the JSON is escaped to ASCII
+	layout       int
+
+	made *doc
+}
+
+type link struct{ short, long, title, media string }
+
+type media struct {
+	key           string
+	video         bool
+	token         string
+	width, height int
+	alt           bool
+	duration      int
+}
+
+// doc is what rules see of the Post: of a repost, also the text reposted.
+func (p *post) doc() *doc {
+	if p.made != nil {
+		return p.made
+	}
+	d := newDoc(p.text, findEntities(p.text))
+	d.from = [2]string{p.author.id, strings.ToLower(p.author.username)}
+	d.lang = p.lang
+	d.conversation = strconv.FormatUint(p.conversation, 10)
+	d.flags |= p.kind
+	if p.kind&isReply != 0 {
+		d.to = [2]string{p.ref.author.id, strings.ToLower(p.ref.author.username)}
+	}
+	if p.author.verified {
+		d.flags |= isVerified
+	}
+	for _, l := range p.links {
+		d.urls = append(d.urls, strings.ToLower(l.long))
+	}
+	for _, m := range p.media {
+		d.flags |= hasMedia
+		if m.video {
+			d.flags |= hasVideos
+		} else {
+			d.flags |= hasImages
+		}
+	}
+	p.made = d
+	return d
+}
+
+const (
+	shortText  = 280 // characters; more goes into note_tweet
+	repostText = 140
+)
+
+// shown is the field text, which X cuts.
+func (p *post) shown() string {
+	limit, end := shortText, "…"
+	if p.kind&isRetweet != 0 {
+		limit = repostText
+	}
+	if utf8.RuneCountInString(p.text) <= limit {
+		return p.text
+	}
+	n := prefix(p.text, limit-1, func(rune) bool { return true })
+	return p.text[:n] + end
+}

@@ -1,0 +1,146 @@
+package xtest_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tweetstream-go/tweetstream/xtest"
+)
+
+// search asks for one page and returns the ids on it.
+func search(t *testing.T, x *xtest.Server, params ...string) ([]string, answer) {
+	t.Helper()
+	q := url.Values{}
+	for i := 0; i < len(params); i += 2 {
+		q.Set(params[i], params[i+1])
+	}
+	a := call(t, x, "GET", recentPath+"?"+q.Encode(), "")
+	var posts []struct{ ID string }
+	if len(a.Data) > 0 {
+		if err := json.Unmarshal(a.Data, &posts); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ids := []string{}
+	for _, p := range posts {
+		ids = append(ids, p.ID)
+	}
+	return ids, a
+}
+
+func TestSearchRecent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t)
+		var want []string // newest first
+		for i := range 250 {
+			id := x.Post(xtest.Post{Text: fmt.Sprint("coop number ", i), Author: "alice"})
+			want = append([]string{id}, want...)
+			x.Post(xtest.Post{Text: "something else"})
+			time.Sleep(time.Second)
+		}
+
+		var got []string
+		pages := 0
+		params := []string{"query", "coop", "max_results", "100", "tweet.fields", "id,text", "expansions", "author_id"}
+		for next := params; next != nil; pages++ {
+			ids, a := search(t, x, next...)
+			got = append(got, ids...)
+			if a.status != 200 || a.Meta.ResultCount != len(ids) || a.Meta.NewestID != ids[0] || a.Meta.OldestID != ids[len(ids)-1] {
+				t.Fatalf("page %d: %d %+v", pages, a.status, a.Meta)
+			}
+			alices := 0
+			for _, u := range a.Includes["users"] {
+				if u["username"] == "alice" {
+					alices++
+				}
+			}
+			if alices != 1 {
+				t.Errorf("page %d: the author is included %d times, want once", pages, alices)
+			}
+			if next = nil; a.Meta.NextToken != "" {
+				next = append(params[:len(params):len(params)], "next_token", a.Meta.NextToken)
+			}
+			x.Post(xtest.Post{Text: "coop, newer"}) // does not shift the pages
+		}
+		if diff := cmp.Diff(want, got); diff != "" || pages != 3 {
+			t.Errorf("%d pages (-want +got):\n%s", pages, diff)
+		}
+
+		for _, c := range []struct {
+			params []string
+			want   []string
+		}{
+			{[]string{"since_id", want[7], "until_id", want[4]}, want[5:7]},
+			{[]string{"since_id", want[3], "query", "number"}, want[:3]},
+			{[]string{"start_time", "2026-01-01T00:04:00Z", "end_time", "2026-01-01T00:04:03Z"}, want[7:10]},
+			{[]string{"query", "from:alice -coop"}, []string{}},
+			{[]string{"query", `"number 17" from:alice`}, want[232:233]},
+		} {
+			ids, a := search(t, x, append([]string{"query", "coop"}, c.params...)...)
+			if diff := cmp.Diff(c.want, ids); diff != "" {
+				t.Errorf("%v: %d (-want +got):\n%s\n%.300s", c.params, a.status, diff, a.raw)
+			}
+		}
+		if ids, a := search(t, x, "query", "coop"); len(ids) != 10 {
+			t.Errorf("by default %d Posts, want 10: %.300s", len(ids), a.raw)
+		}
+		if _, a := search(t, x, "query", "nothing"); a.raw != `{"meta":{"result_count":0}}` {
+			t.Errorf("nothing found: %s", a.raw)
+		}
+	})
+}
+
+func TestSearchErrors(t *testing.T) {
+	x := newServer(t)
+	for _, params := range [][]string{
+		{},
+		{"query", ""},
+		{"query", strings.Repeat("a", 513)},
+		{"query", "-coop"},
+		{"query", "coop", "max_results", "9"},
+		{"query", "coop", "max_results", "101"},
+		{"query", "coop", "since_id", "x"},
+		{"query", "coop", "start_time", "yesterday"},
+		{"query", "coop", "next_token", "!"},
+		{"query", "coop", "page", "2"},
+	} {
+		if _, a := search(t, x, params...); a.status != 400 || a.Title != "Invalid Request" || len(a.Errors) != 1 {
+			t.Errorf("%.40q: %d %s", params, a.status, a.raw)
+		}
+	}
+	if _, a := search(t, x, "query", strings.Repeat("a", 512)); a.status != 200 {
+		t.Errorf("512 characters: %d", a.status)
+	}
+}
+
+// What a client missed is found, and what was sent by hand too.
+func TestSearchFindsWhatWasMissed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t, xtest.Rate(10), xtest.Topics("coop"))
+		addRule(t, x, "coop", "")
+		s := connect(t, x, streamPath)
+		last := s.next().Data.ID
+		s.body.Close()
+		time.Sleep(5*time.Second + 50*time.Millisecond) // between two Posts
+		ids, _ := search(t, x, "query", "coop", "since_id", last, "max_results", "100")
+		all := x.IDs()
+		if len(ids) != 50 || len(ids) != len(all)-1 || ids[0] != all[len(all)-1] {
+			t.Errorf("found %d of %d Posts", len(ids), len(all))
+		}
+
+		raw := `{"data":{"id":"900","text":"by hand","author_id":"7","created_at":"2025-12-31T00:00:00.000Z"},"includes":{"users":[{"id":"7","username":"Bob"}]}}`
+		x.Send([]byte(raw))
+		x.Send([]byte(raw))
+		ids, a := search(t, x, "query", `"by hand" from:bob`)
+		if diff := cmp.Diff([]string{"900"}, ids); diff != "" || len(a.Includes["users"]) != 1 {
+			t.Errorf("sent by hand: %s", a.raw)
+		}
+	})
+}
