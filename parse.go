@@ -188,17 +188,29 @@ func scanRules(b []byte, i int) (rules []Rule, end int) {
 	}
 }
 
-// scanMember reads the plain string behind prefix at b[i], and returns the
-// position behind it.
+// scanMember reads the string behind prefix at b[i], and returns the position
+// behind it. It may hold escapes, for tags do.
 func scanMember(b []byte, i int, prefix string) (value string, end int, ok bool) {
 	if i > len(b) || !bytes.HasPrefix(b[i:], []byte(prefix)) {
 		return "", i, false
 	}
-	s, end := scanString(b, i+len(prefix))
-	if s == nil {
+	i += len(prefix)
+	if s, end := scanString(b, i); s != nil {
+		return string(s), end, true
+	}
+	if i >= len(b) || b[i] != '"' {
 		return "", i, false
 	}
-	return string(s), end, true
+	if end = skipString(b, i); end < 0 {
+		return "", i, false
+	}
+	value, ok = unquote(b[i:end])
+	return value, end, ok
+}
+
+func unquote(b []byte) (s string, ok bool) {
+	err := json.Unmarshal(b, &s)
+	return s, err == nil
 }
 
 // scanString returns the string that begins with the quote at b[i], and the
@@ -329,10 +341,7 @@ func scalar(raw json.RawMessage) string {
 	}
 	switch c := raw[0]; {
 	case c == '"':
-		var s string
-		if json.Unmarshal(raw, &s) != nil {
-			return ""
-		}
+		s, _ := unquote(raw)
 		return s
 	case c == '-' || '0' <= c && c <= '9':
 		return string(raw)
