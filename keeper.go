@@ -65,7 +65,8 @@ func (k *keeper) storeCursors(ctx context.Context) error {
 		if d.set["Live"] {
 			continue
 		}
-		if pos := d.cursor(); pos != k.committed[d.name] {
+		pos := d.cursor()
+		if stored, known := k.committed[d.name]; !known || pos != stored {
 			moved[d.name] = pos
 		}
 	}

@@ -138,6 +138,13 @@ func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
 		s.sinks = append(s.sinks, s.newDelivery(&s.config.sinks[i], js))
 	}
 	s.keeper = newKeeper(&s.config, s.intake, s.sinks, s.losses)
+	if s.journal != nil {
+		// A sink's name is known before the first tweet comes: killed right after
+		// that, it is owed the tweet in the next run.
+		if err := s.keeper.storeCursors(ctx); err != nil {
+			return nil, fmt.Errorf("store cursors: %w", err)
+		}
+	}
 	close(s.ready)
 	return js.State, nil
 }
