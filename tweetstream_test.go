@@ -86,7 +86,7 @@ func TestFullBufferDropsTheOldestAndNamesThem(t *testing.T) {
 		text := strings.Repeat("x", 1<<16)
 		src := source(func(ctx context.Context, _ []byte, emit tweetstream.Emit) error {
 			for id := 1; id <= 100; id++ {
-				if err := emit(ctx, []*tweetstream.Tweet{post(id, text)}, nil); err != nil {
+				if err := emit(ctx, []*tweetstream.Tweet{post(id, text)}, nil); err != nil || !sleepFor(ctx, time.Millisecond) {
 					return err
 				}
 			}
@@ -113,7 +113,7 @@ func TestFullBufferDropsTheOldestAndNamesThem(t *testing.T) {
 		if s.State != tweetstream.Outage || s.Lost[tweetstream.Overflowed] != uint64(len(lost)) || s.Waiting != 100-uint64(len(lost)) {
 			t.Errorf("Stats of the dead sink: %+v; %d letters", s, len(lost))
 		}
-		if s.WaitingBytes > 1<<20+11*(1<<16+200) || s.Oldest != time.Hour {
+		if s.WaitingBytes > 1<<20+11*(1<<16+200) || s.Oldest.Round(time.Second) != time.Hour {
 			t.Errorf("waiting: %d bytes, the oldest for %v", s.WaitingBytes, s.Oldest)
 		}
 		r.stop()
@@ -139,7 +139,7 @@ func TestBlockingSinkHoldsTheSource(t *testing.T) {
 		emitted := 0
 		src := source(func(ctx context.Context, _ []byte, emit tweetstream.Emit) error {
 			for id := 1; id <= 100; id++ {
-				if err := emit(ctx, []*tweetstream.Tweet{post(id, text)}, nil); err != nil {
+				if err := emit(ctx, []*tweetstream.Tweet{post(id, text)}, nil); err != nil || !sleepFor(ctx, time.Millisecond) {
 					return err
 				}
 				emitted++
@@ -157,6 +157,7 @@ func TestBlockingSinkHoldsTheSource(t *testing.T) {
 			tweetstream.WithSink("fast", &fast),
 			tweetstream.WithBuffer(1<<20),
 		)
+		after(time.Second)
 		if emitted < 10 || emitted > 20 {
 			t.Errorf("%d tweets of 64 KiB went into a buffer of 1 MiB", emitted)
 		}
