@@ -249,11 +249,19 @@ func (d *delivery) settle(b *batch) {
 		return // left over at the end: finish sees to it
 	}
 	b.settled = true
-	n := 0
-	for n < len(d.batches) && d.batches[n].settled {
-		n++
+	// Batches behind one that hangs are drawn together, lest they pile up.
+	kept := d.batches[:0]
+	for _, next := range d.batches {
+		switch n := len(kept); {
+		case next.settled && n == 0:
+		case next.settled && kept[n-1].settled:
+			kept[n-1].to = next.to
+		default:
+			kept = append(kept, next)
+		}
 	}
-	d.batches = slices.Delete(d.batches, 0, n)
+	clear(d.batches[len(kept):])
+	d.batches = kept
 }
 
 // cursor returns the position up to which all is settled.

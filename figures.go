@@ -1,0 +1,161 @@
+package tweetstream
+
+import (
+	"maps"
+	"time"
+)
+
+// figures are what a delivery counts, under its mutex.
+type figures struct {
+	delivered, failures uint64
+	lost                map[Reason]uint64
+
+	state     State
+	struggles int       // that have said Retrying or Outage
+	outages   int       // that have said Outage
+	since     time.Time // of the outage
+	warned    time.Time // when a failure was last logged
+	stuck     bool      // said to hang
+
+	lastError   string
+	lastErrorAt time.Time
+}
+
+func (d *delivery) stats() SinkStats {
+	unread, bytes, oldest := d.reader.Waiting()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	st := SinkStats{
+		Name:         d.name,
+		State:        d.state(),
+		Delivered:    d.figures.delivered,
+		Failures:     d.figures.failures,
+		Lost:         maps.Clone(d.figures.lost),
+		Waiting:      unread,
+		WaitingBytes: bytes,
+		LastError:    d.figures.lastError,
+		LastErrorAt:  d.figures.lastErrorAt,
+	}
+	if n := d.overflow.Load(); n > 0 {
+		st.Lost[Overflowed] = n
+	}
+	if d.ended && d.journal == nil {
+		st.Waiting, st.WaitingBytes = 0, 0 // all are accounted for
+		return st
+	}
+	for i := len(d.batches) - 1; i >= 0; i-- {
+		for _, t := range d.batches[i].tweets {
+			st.Waiting++
+			st.WaitingBytes += int64(len(t.Raw))
+		}
+		if len(d.batches[i].tweets) > 0 {
+			oldest = d.batches[i].tweets[0]
+		}
+	}
+	if oldest != nil {
+		st.Oldest = max(0, time.Since(oldest.Received))
+	}
+	return st
+}
+
+// state is called under the mutex.
+func (d *delivery) state() State {
+	for _, since := range d.calls {
+		if time.Since(since) > d.timeout+abandonAfter {
+			return Stuck
+		}
+	}
+	switch {
+	case d.figures.outages > 0:
+		return Outage
+	case d.figures.struggles > 0:
+		return Retrying
+	}
+	return Running
+}
+
+// calling and called note when a Deliver began and that it returned.
+func (d *delivery) calling(b *batch) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.calls[b] = time.Now()
+}
+
+func (d *delivery) called(b *batch) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	delete(d.calls, b)
+	if d.figures.stuck && d.state() != Stuck {
+		d.figures.stuck = false
+		d.logger.Info("the sink has returned from Deliver at last")
+	}
+}
+
+// delivered notes tweets that the sink has.
+func (d *delivery) delivered(b *batch, tweets []*Tweet) {
+	d.mu.Lock()
+	if !d.ended {
+		d.figures.delivered += uint64(len(tweets))
+	}
+	d.mu.Unlock()
+	d.resolve(b, tweets)
+}
+
+// failed notes a call of the sink that failed.
+func (d *delivery) failed(err error, tweets []*Tweet) {
+	text := safeError(err, tweets...)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.figures.failures++
+	d.figures.lastError, d.figures.lastErrorAt = text, time.Now()
+}
+
+// warnEvery is how often a sink that fails now and then is logged.
+const warnEvery = 10 * time.Second
+
+// trouble says of the sink what s knows of it, once.
+func (d *delivery) trouble(s *struggle, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := &d.figures
+	if s.said == "" {
+		s.said = Retrying
+		f.struggles++
+		if time.Since(f.warned) >= warnEvery {
+			f.warned = time.Now()
+			d.logger.Warn("delivery failed and is tried again", "count", len(s.tweets), "first", s.tweets[0].ID, "error", f.lastError)
+		}
+	}
+	if outage := s.failures >= suspicious && !s.passes; outage && s.said != Outage {
+		s.said = Outage
+		if f.outages++; f.outages == 1 {
+			f.since = s.first
+			d.logger.Error("the sink takes nothing: an outage", "failures", s.failures, "error", f.lastError)
+		}
+	}
+}
+
+// calm takes back what s has said.
+func (d *delivery) calm(s *struggle) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	f := &d.figures
+	if s.said != "" {
+		f.struggles--
+	}
+	if s.said == Outage {
+		if f.outages--; f.outages == 0 && len(s.tweets) == 0 {
+			d.logger.Info("the sink takes tweets again", "after", time.Since(f.since).Round(time.Millisecond))
+		}
+	}
+}
+
+// sayIfStuck logs a Deliver that does not return, once.
+func (d *delivery) sayIfStuck() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.state() == Stuck && !d.figures.stuck {
+		d.figures.stuck = true
+		d.logger.Error("the sink does not return from Deliver, though its context is done", "timeout", d.timeout)
+	}
+}
