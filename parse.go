@@ -15,7 +15,8 @@ const maxID = 64
 // ParseTweet makes a Tweet of one message of the stream. Raw keeps the bytes as
 // they are, and shares raw's memory, which is not to be changed afterwards. What
 // is not one line of valid UTF-8 is copied and mended: bytes that are no UTF-8
-// become U+FFFD, and line breaks between values are taken out.
+// become U+FFFD, and line breaks between values are taken out. White space before
+// and after the message is no part of it.
 //
 // The message is not decoded: ParseTweet reads the id and the rules, and skips
 // the rest without looking whether it is well formed. Received is left zero.

@@ -61,7 +61,7 @@ func New(source Source, opts ...Option) (*Streamer, error) {
 // the dead letter as [ShutDown].
 //
 // Run returns nil after that, or the error for which the source or the journal
-// could not go on. All goroutines that it started have ended, but for a Deliver
+// could not go on: the source's as it is. All goroutines that it started have ended, but for a Deliver
 // that ignores its context: it is named in the log and left behind.
 func (s *Streamer) Run(ctx context.Context) error {
 	if !s.running.CompareAndSwap(false, true) {
@@ -106,10 +106,7 @@ func (s *Streamer) Run(ctx context.Context) error {
 	stopRest()
 	rest.Wait()
 	s.losses.flush() // of what the dead letter did not take at last
-	if err != nil {
-		return fmt.Errorf("source: %w", err)
-	}
-	return nil
+	return err
 }
 
 // start reads what an earlier run has left, and sets up the log and its readers.
@@ -128,7 +125,7 @@ func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
 			s.logger.Info("no checkpoint yet: the stream begins at now", "file", s.checkpoint)
 		}
 	default:
-		s.logger.Info("no journal and no checkpoint: the stream begins at now, and a restart does too")
+		s.logger.Info("no checkpoint: the stream begins at now")
 	}
 
 	s.ring = ring.New(js.Next, s.buffer, func(t *Tweet) int { return len(t.Raw) })

@@ -151,6 +151,10 @@ func newConfig(opts []Option) (config, error) {
 		if err != nil {
 			return c, fmt.Errorf("xtest: ReplayFile: %w", err)
 		}
+		if info, err := f.Stat(); err != nil || info.IsDir() {
+			_ = f.Close()
+			return c, fmt.Errorf("xtest: ReplayFile: %s is no file to read", c.replayPath)
+		}
 		c.replay = f
 	}
 	return c, errors.Join(errs...)

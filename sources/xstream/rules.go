@@ -58,10 +58,10 @@ func (s *Source) ListRules(ctx context.Context) ([]tweetstream.Rule, error) {
 	return rules, nil
 }
 
-// AddRules adds rules at X and returns them with their ids. A rule whose value is
-// there already is no error: it is returned with the id that it has, and keeps
-// the tag that it has. If X refuses some, the error joins a [*RuleError] for each
-// of them; the others are added all the same.
+// AddRules adds rules at X and returns those that it added, with their ids. A rule
+// whose value is there already is no error, and keeps the tag that it has. If X
+// refuses some, the error joins a [*RuleError] for each of them; the others are
+// added all the same.
 func (s *Source) AddRules(ctx context.Context, rules ...tweetstream.Rule) ([]tweetstream.Rule, error) {
 	var added []tweetstream.Rule
 	var errs []error
@@ -98,8 +98,6 @@ func (s *Source) addRules(ctx context.Context, rules []tweetstream.Rule) (added 
 			rule = rules[i]
 		}
 		if e.Title == "DuplicateRule" {
-			rule.ID = e.Parameter // put there by ruleAnswers
-			added = append(added, rule)
 			continue
 		}
 		errs = append(errs, &RuleError{Rule: rule, Title: s.clean(e.Title), Detail: s.clean(e.Detail)})
@@ -130,7 +128,8 @@ func (s *Source) deleteRules(ctx context.Context, ids []string) error {
 	}
 	if len(answer.Errors) > 0 {
 		e := answer.Errors[0]
-		return fmt.Errorf("delete rules: X did not delete %d of %d: %s %s", len(answer.Errors), len(ids), s.clean(e.Title), s.clean(e.Detail))
+		value, _ := e.Value.(string) // the id
+		return fmt.Errorf("delete rules: X did not delete %d of %d: %s: %s: %s", len(answer.Errors), len(ids), s.clean(value), s.clean(e.Title), s.clean(e.Detail))
 	}
 	return nil
 }
@@ -180,6 +179,9 @@ func (s *Source) SyncRules(ctx context.Context) error {
 	}
 	for _, r := range added {
 		known[r.ID] = r
+	}
+	if len(added) < len(missing) {
+		s.logger.Warn("another program has added a rule at the same moment", "count", len(missing)-len(added))
 	}
 	s.mu.Lock()
 	s.rules = known
@@ -242,8 +244,8 @@ func (authorizedBelow) Add(*http.Request) {}
 
 // ruleAnswers brings X's answers about rules into the form that go-twitter
 // takes. X has been seen to send 200 and 201 for the same, with errors in the
-// body; go-twitter goes by the status, has no place for the details of an error
-// nor for the id of a duplicate, and reads the first page of a listing only.
+// body; go-twitter goes by the status, has no place for the details of an error,
+// and reads the first page of a listing only.
 type ruleAnswers struct{ next http.RoundTripper }
 
 // ruleAnswer is X's answer about rules, as far as it matters.
@@ -280,9 +282,6 @@ func (t *ruleAnswers) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		if len(details) > 0 {
 			e["detail"] = strings.Join(details, "; ")
-		}
-		if id, ok := e["id"].(string); ok {
-			e["parameter"] = id
 		}
 	}
 	a.Meta = nil // go-twitter refuses dates in another form than it expects

@@ -37,12 +37,12 @@ func TokenFile(path string) TokenSource {
 	return named("file "+path, func() (string, error) {
 		f, err := os.Open(path)
 		if err != nil {
-			return "", errors.Unwrap(err) // the path is named already
+			return "", fmt.Errorf("can't be read: %w", errors.Unwrap(err)) // the path is named already
 		}
 		defer f.Close()
 		data, err := io.ReadAll(io.LimitReader(f, 64<<10))
 		if err != nil {
-			return "", errors.Unwrap(err)
+			return "", fmt.Errorf("can't be read: %w", errors.Unwrap(err))
 		}
 		return string(data), nil
 	})
@@ -60,10 +60,10 @@ func named(name string, read func() (string, error)) TokenSource {
 		}
 		token, err := read()
 		if err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
+			return "", fmt.Errorf("%s %w", name, err)
 		}
 		if token, err = clean(token); err != nil {
-			return "", fmt.Errorf("%s: %w", name, err)
+			return "", fmt.Errorf("%s %w", name, err)
 		}
 		return token, nil
 	}

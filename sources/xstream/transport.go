@@ -59,7 +59,10 @@ func (e *tokenError) Unwrap() error { return e.err }
 func (s *Source) current(ctx context.Context) (string, error) {
 	token, err := s.token(ctx)
 	if err == nil {
-		token, err = clean(token) // of the user's own source
+		// A source of the user's own may give what the others clean.
+		if token, err = clean(token); err != nil {
+			err = fmt.Errorf("%s %w", s.token.name(), err)
+		}
 	}
 	if err != nil {
 		if ctx.Err() != nil {

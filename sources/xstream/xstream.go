@@ -213,8 +213,8 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 		return err
 	}
 	policy := newReconnect()
-	synced := s.sample
-	said := "" // the last trouble that was logged
+	synced, again := s.sample, false // again: synced because X had no rules
+	said := ""                       // the last trouble that was logged
 	for ctx.Err() == nil {
 		if !synced {
 			err = s.SyncRules(ctx)
@@ -225,14 +225,16 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 			err = c.run(ctx)
 			if c.healthy {
 				policy.healthy()
-				said = ""
+				said, again = "", false
 			}
 			heard = c.heard
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		if isFatal(err) {
+		if noRules(err) && len(s.declared) > 0 && !again {
+			synced, again = false, true // somebody has deleted them
+		} else if isFatal(err) {
 			return err
 		}
 		wait := policy.wait(err)
@@ -246,6 +248,12 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 		sleep(ctx, wait)
 	}
 	return nil
+}
+
+// noRules reports whether X refused the stream because it has no rules.
+func noRules(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.Status == http.StatusConflict
 }
 
 func isFatal(err error) bool {

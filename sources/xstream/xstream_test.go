@@ -274,7 +274,7 @@ func TestRefusals(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				x, opts := server(t)
 				defer x.Close()
-				x.Fail(c.path, 1, c.resp)
+				x.Fail(c.path, -1, c.resp)
 				s := start(t, nil, c.token, append(opts, coop)...)
 				var err error
 				select {
@@ -343,7 +343,7 @@ func TestTokens(t *testing.T) {
 		s := start(t, nil, xstream.TokenEnv("XSTREAM_NO_SUCH"), append(opts, coop)...)
 		select {
 		case err := <-s.err:
-			if err == nil || !strings.Contains(err.Error(), "no token: environment variable XSTREAM_NO_SUCH: is not set") {
+			if err == nil || !strings.Contains(err.Error(), "no token: environment variable XSTREAM_NO_SUCH is not set") {
 				t.Errorf("Stream() without a token = %v", err)
 			}
 		case <-time.After(time.Hour):

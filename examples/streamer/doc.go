@@ -1,0 +1,62 @@
+// Streamer takes Posts off the X API v2 stream and hands them to sinks.
+//
+//	streamer [run] [--tag WORD]… [--rule TAG=VALUE]… [--to [NAME=]URL]…
+//	streamer rules list|add TAG=VALUE…|delete ID…
+//	streamer simulate [--listen ADDR] [--rate N] [--replay FILE]
+//
+// To try it out, without an account at X:
+//
+//	streamer simulate
+//	streamer --api-url http://127.0.0.1:8089 --tag coop --to file:coop.ndjson
+//
+// To read X itself, put the app's Bearer Token into bearer.txt, and leave out
+// --api-url. Each Post that X sends is billed.
+//
+// # Rules
+//
+// --tag coop declares the rule "coop OR #coop" under the tag coop; --rule declares
+// any rule, under the tag that stands before the first "=". Rules that are missing
+// at X are added at the start. They stay there when the program ends: those that
+// are not declared any more are named in the log, and deleted by rules delete, or
+// by --prune if their tag begins with a prefix.
+//
+// # Sinks
+//
+//	file:PATH   a file of NDJSON, each message as X sent it
+//	stdout:     the same on standard output; what is done without --to
+//
+// A sink has a NAME, for logs and figures; by default its scheme. A "=" is the end
+// of a NAME only if no colon comes before it: file:a=b.ndjson has none.
+//
+// # Settings
+//
+// Each flag can be set on the command line, by an environment variable
+// (TWEETSTREAM_API_URL for --api-url), or in a YAML file: streamer.yaml in the
+// working directory, or the one that --config names. The first of these that sets
+// a flag counts; lists are not put together. In the environment, the parts of a
+// list stand between ";", or in lines of their own if one of them holds a ";". An
+// empty variable sets nothing. Paths go from the working directory.
+//
+//	# streamer.yaml
+//	api-url: http://127.0.0.1:8089
+//	tag: [coop, union]
+//	rule:
+//	  - "cats=cats OR #cats lang:en"   # in quotes: # begins a comment
+//	to:
+//	  - file:posts.ndjson
+//	  - copy=file:copy.ndjson
+//	checkpoint: streamer.state
+//
+// # Token
+//
+// It is read from bearer.txt, or from where --token-file or --token-env says. For
+// a simulator on this machine (--api-url http://127.0.0.1:…) none is needed.
+//
+// # Ending
+//
+// SIGINT and SIGTERM stop the stream; the sinks then get what was received. A
+// second signal ends the program at once. The exit code is 0 after a signal, 1
+// after a failure, 2 for wrong usage or settings, and 130 after a second signal.
+//
+// The log goes to stderr. If that is a terminal, its last line shows the figures.
+package main

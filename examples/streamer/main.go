@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit codes, but for 0.
+const (
+	failed      = 1
+	misused     = 2
+	interrupted = 130 // by a second signal, as shells have it for SIGINT
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	var c cli
+	var s settings
+	con := newConsole(os.Stderr)
+	parser := kong.Must(&c,
+		kong.Name("streamer"),
+		kong.Description(description),
+		kong.Vars{"schemes": strings.Join(schemeForms(), ", ")},
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, FlagsLast: true}),
+		kong.Resolvers(&s),
+		kong.Bind(&s, con),
+	)
+	command, err := parser.Parse(args)
+	if err != nil {
+		err = usageError{err}
+	} else {
+		ctx, stop := untilSignal(con)
+		defer stop()
+		command.BindTo(ctx, (*context.Context)(nil))
+		err = command.Run(&c.common)
+	}
+	return c.exit(con, err)
+}
+
+// A usageError is the caller's: it is found before anything is opened.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+func misuse(format string, args ...any) error {
+	return usageError{fmt.Errorf(format, args...)}
+}
+
+// exit says in one line what went wrong, and returns the exit code for it.
+func (c *cli) exit(con *console, err error) int {
+	if err == nil {
+		return 0
+	}
+	// Errors that were joined stand in lines of their own.
+	text := strings.ReplaceAll(err.Error(), "\n", "; ")
+	switch {
+	case errors.As(err, new(usageError)):
+		fmt.Fprintf(con, "streamer: %s\nSee streamer --help.\n", text)
+		return misused
+	case c.LogFormat == "json":
+		c.logger(con).Error("failed", "error", text)
+	default:
+		fmt.Fprintf(con, "streamer: %s\n", text)
+	}
+	return failed
+}
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The
+// second ends the process.
+func untilSignal(con *console) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		con.show("")
+		os.Exit(interrupted)
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel()
+	}
+}

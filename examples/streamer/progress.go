@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/term"
+
+	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/sources/xstream"
+)
+
+// progress makes the line of figures of a run.
+type progress struct {
+	streamer interface{ Stats() tweetstream.Stats }
+	source   interface{ Stats() xstream.Stats }
+	samples  []sample // of the last seconds, oldest first
+}
+
+type sample struct {
+	at       time.Time
+	received uint64
+}
+
+// rateOver is the time that the rate is an average of.
+const rateOver = 5 * time.Second
+
+// line returns the figures at now. It is called by one goroutine.
+func (p *progress) line(now time.Time) string {
+	st := p.streamer.Stats()
+	var b strings.Builder
+	fmt.Fprintf(&b, "received %d, %s", st.Received, p.rate(sample{now, st.Received}))
+	if st.Repeats > 0 {
+		fmt.Fprintf(&b, ", %d repeats", st.Repeats)
+	}
+	switch {
+	case st.Held != "":
+		b.WriteString(", held: " + st.Held)
+	case !p.source.Stats().Connected:
+		b.WriteString(", not connected")
+	}
+	for _, s := range st.Sinks {
+		fmt.Fprintf(&b, " | %s: %d delivered, %d waiting, %d failed", s.Name, s.Delivered, s.Waiting, s.Failures)
+		if n := lost(s); n > 0 {
+			fmt.Fprintf(&b, ", %d lost", n)
+		}
+		if s.State != tweetstream.Running {
+			fmt.Fprintf(&b, ", %s", s.State)
+		}
+	}
+	return b.String()
+}
+
+// rate returns how many Posts a second came of late.
+func (p *progress) rate(now sample) string {
+	p.samples = slices.DeleteFunc(p.samples, func(s sample) bool { return now.at.Sub(s.at) > rateOver })
+	p.samples = append(p.samples, now)
+	first := p.samples[0]
+	elapsed := now.at.Sub(first.at).Seconds()
+	if elapsed <= 0 {
+		return "0/s"
+	}
+	rate := float64(now.received-first.received) / elapsed
+	if rate > 0 && rate < 9.95 {
+		return fmt.Sprintf("%.1f/s", rate)
+	}
+	return fmt.Sprintf("%.0f/s", rate)
+}
+
+func lost(s tweetstream.SinkStats) (n uint64) {
+	for _, of := range s.Lost {
+		n += of
+	}
+	return n
+}
+
+// figures returns what is logged at the end of a run.
+func figures(st tweetstream.Stats, x xstream.Stats, d time.Duration) []any {
+	var sinks []any
+	for _, s := range st.Sinks {
+		sinks = append(sinks, slog.Group(s.Name, "delivered", s.Delivered, "waiting", s.Waiting, "failed", s.Failures, "lost", lost(s)))
+	}
+	return []any{
+		"after", d.Round(time.Millisecond),
+		"received", st.Received,
+		"repeats", st.Repeats,
+		"connects", x.Connects,
+		"malformed", x.Malformed,
+		"oversized", x.Oversized,
+		slog.Group("sinks", sinks...),
+	}
+}
+
+// showsPosts reports whether the Posts themselves go to a terminal, where a line
+// of figures would stand in their way.
+func showsPosts(targets []target) bool {
+	return slices.ContainsFunc(targets, func(t target) bool { return t.scheme == "stdout" }) && term.IsTerminal(int(os.Stdout.Fd()))
+}

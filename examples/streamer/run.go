@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/sources/xstream"
+)
+
+// runCmd takes Posts off the stream.
+type runCmd struct {
+	Tag    []string `sep:"none" placeholder:"WORD" help:"Look for this word and hashtag: the rule \"WORD OR #WORD\" under the tag WORD. Can be given again."`
+	Rule   []string `sep:"none" placeholder:"TAG=VALUE" help:"Look for what this rule of X's says, under the tag. Can be given again."`
+	To     []string `sep:"none" placeholder:"[NAME=]URL" help:"Hand the Posts to this sink: ${schemes}. Can be given again, with a NAME for each further one of a scheme. By default stdout:."`
+	Stream string   `enum:"filtered,sample" default:"filtered" help:"Read the filtered stream, which goes by rules, or a sample of 1 % of all Posts, which knows no rules: filtered or sample."`
+
+	Prune      *string `placeholder:"PREFIX" help:"At the start, delete the rules at X that are not declared here and whose tag begins with PREFIX."`
+	Checkpoint *string `placeholder:"FILE" help:"Keep in this file how far the stream was read, to go on there after a restart."`
+}
+
+// Run is called by kong.
+func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *console) error {
+	rules, targets, err := c.check(s)
+	if err != nil {
+		return err
+	}
+	logger := common.logger(con)
+	token, err := common.token(ctx, s, logger, slog.LevelInfo)
+	if err != nil {
+		return err
+	}
+	source, err := xstream.New(token, c.sourceOptions(common, rules, logger)...)
+	if err != nil {
+		return usageError{err}
+	}
+	plugs, closeSinks, err := openSinks(ctx, targets)
+	if err != nil {
+		return err
+	}
+	opts := append(plugs, tweetstream.WithLogger(logger))
+	if c.Checkpoint != nil {
+		opts = append(opts, tweetstream.WithCheckpoint(*c.Checkpoint))
+	}
+	streamer, err := tweetstream.New(source, opts...)
+	if err != nil {
+		return errors.Join(err, closeSinks())
+	}
+	if c.Stream == "filtered" && len(rules) == 0 {
+		logger.Info("neither --tag nor --rule: the stream brings what the rules bring that are at X")
+	}
+	return errors.Join(follow(ctx, streamer, source, con, logger, !showsPosts(targets)), closeSinks())
+}
+
+// check finds what can't be, before anything is opened.
+func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
+	if c.Stream == "sample" {
+		for flag, given := range map[string]bool{"tag": len(c.Tag) > 0, "rule": len(c.Rule) > 0, "prune": c.Prune != nil} {
+			if given {
+				return nil, nil, misuse("--stream sample knows no rules: leave out %s", s.given(flag))
+			}
+		}
+	}
+	if c.Prune != nil && *c.Prune == "" {
+		return nil, nil, misuse("--prune: the PREFIX is empty, and would stand for every rule, of other programs too")
+	}
+	if c.Checkpoint != nil && *c.Checkpoint == "" {
+		return nil, nil, misuse("--checkpoint: want the name of a file")
+	}
+	rules, err := declared(c.Tag, c.Rule, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	to := c.To
+	if len(to) == 0 {
+		to = []string{"stdout:"}
+	}
+	targets, err := parseTargets(to, s)
+	return rules, targets, err
+}
+
+func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger *slog.Logger) []xstream.Option {
+	opts := []xstream.Option{xstream.BaseURL(common.APIURL), xstream.Logger(logger)}
+	if c.Stream == "sample" {
+		opts = append(opts, xstream.Sample())
+	}
+	if len(rules) > 0 {
+		opts = append(opts, xstream.Rules(rules...))
+	}
+	if c.Prune != nil {
+		opts = append(opts, xstream.Prune(*c.Prune))
+	}
+	return opts
+}
+
+// follow runs the streamer, shows its figures meanwhile and logs them at the end.
+func follow(ctx context.Context, streamer *tweetstream.Streamer, source *xstream.Source, con *console, logger *slog.Logger, show bool) error {
+	begin := time.Now()
+	stop := func() {}
+	if show {
+		p := &progress{streamer: streamer, source: source}
+		stop = con.refresh(p.line)
+	}
+	stopNote := context.AfterFunc(ctx, func() {
+		logger.Info("stopping: what was received is delivered first; a second signal ends it at once")
+	})
+	err := streamer.Run(ctx)
+	stopNote()
+	stop()
+	logger.Info("ended", figures(streamer.Stats(), source.Stats(), time.Since(begin))...)
+	return err
+}

@@ -1,0 +1,217 @@
+package main_test
+
+import (
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/tweetstream-go/tweetstream/xtest"
+)
+
+const (
+	rulesPath  = "/2/tweets/search/stream/rules"
+	streamPath = "/2/tweets/search/stream"
+)
+
+func TestUsageErrors(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"unknown flag":         {[]string{"--nonsense"}, "unknown flag --nonsense"},
+		"unknown command":      {[]string{"nonsense"}, "unexpected argument nonsense"},
+		"word with a space":    {[]string{"--tag", "a b"}, "--rule TAG=VALUE"},
+		"word with a hyphen":   {[]string{"--tag", "co-op"}, "--rule TAG=VALUE"},
+		"operator":             {[]string{"--tag", "from:x"}, "--rule TAG=VALUE"},
+		"OR":                   {[]string{"--tag", "OR"}, "--rule TAG=VALUE"},
+		"quoted word":          {[]string{"--tag", `"coop"`}, "--rule TAG=VALUE"},
+		"empty word":           {[]string{"--tag", ""}, "--rule TAG=VALUE"},
+		"number":               {[]string{"--tag", "2024"}, "--rule TAG=VALUE"},
+		"mention":              {[]string{"--tag", "@coop"}, "--rule TAG=VALUE"},
+		"hashtag":              {[]string{"--tag", "#coop"}, "--tag coop looks for the word and the hashtag"},
+		"emoji":                {[]string{"--tag", "coop🎉"}, "--rule TAG=VALUE"},
+		"rule without tag":     {[]string{"--rule", "coop"}, "want TAG=VALUE"},
+		"rule, empty tag":      {[]string{"--rule", "=coop"}, "want TAG=VALUE"},
+		"rule, empty value":    {[]string{"--rule", "coop="}, "want TAG=VALUE"},
+		"one value, two tags":  {[]string{"--rule", "a=x", "--rule", "b=x"}, `has the tag "a" already`},
+		"no scheme":            {[]string{"--to", "out.ndjson"}, "want [NAME=]URL, the URL one of file:PATH, stdout:"},
+		"unknown scheme":       {[]string{"--to", "gopher://x"}, `there is no scheme "gopher": want one of file:PATH, stdout:`},
+		"empty path":           {[]string{"--to", "file:"}, "the path is empty"},
+		"file with a host":     {[]string{"--to", "file://host/x"}, "want file:PATH"},
+		"stdout with a path":   {[]string{"--to", "stdout:x"}, "stdout: has nothing behind the colon"},
+		"two of one scheme":    {[]string{"--to", "file:a", "--to", "file:b"}, `"file:a" and "file:b" would both be the sink "file"`},
+		"two of one name":      {[]string{"--to", "a=file:a", "--to", "a=stdout:"}, `would both be the sink "a"`},
+		"one file twice":       {[]string{"--to", "file:a", "--to", "b=file:./a"}, "are the same"},
+		"name":                 {[]string{"--to", "Big=file:a"}, "a NAME is a lower-case letter"},
+		"empty name":           {[]string{"--to", "=file:a"}, "a NAME is a lower-case letter"},
+		"stream":               {[]string{"--stream", "firehose"}, "--stream must be one of"},
+		"sample with a rule":   {[]string{"--stream", "sample", "--rule", "a=b"}, "--stream sample knows no rules: leave out --rule"},
+		"sample with prune":    {[]string{"--stream", "sample", "--prune", "a"}, "leave out --prune"},
+		"empty prefix":         {[]string{"--prune="}, "the PREFIX is empty"},
+		"empty checkpoint":     {[]string{"--checkpoint="}, "--checkpoint: want the name of a file"},
+		"API in the clear":     {[]string{"--api-url", "http://api.x.com"}, "--api-url: a bearer token goes over https only"},
+		"API is no URL":        {[]string{"--api-url", "x"}, "--api-url: not a URL of a server"},
+		"two tokens":           {[]string{"--token-file", "a", "--token-env", "B"}, "want --token-file or --token-env, not both"},
+		"variable's name":      {[]string{"--token-env", "A-B"}, "--token-env: want the name of a variable"},
+		"log format":           {[]string{"--log-format", "xml"}, "--log-format must be one of"},
+		"log level":            {[]string{"--log-level", "loud"}, "--log-level must be one of"},
+		"rules alone":          {[]string{"rules"}, `expected one of "list", "add", "delete"`},
+		"nothing to add":       {[]string{"rules", "add"}, "TAG=VALUE"},
+		"nothing to delete":    {[]string{"rules", "delete"}, "ID"},
+		"no id":                {[]string{"rules", "delete", "cats"}, `"cats" is no id of a rule`},
+		"no rule":              {[]string{"rules", "add", "cats"}, "want TAG=VALUE"},
+		"simulate for all":     {[]string{"simulate", "--listen", ":0"}, "give --remote too"},
+		"simulate for all, v6": {[]string{"simulate", "--listen", "[::]:0"}, "give --remote too"},
+		"simulate, no port":    {[]string{"simulate", "--listen", "localhost"}, "want HOST:PORT"},
+		"simulate, rate":       {[]string{"simulate", "--rate=-1"}, "Rate: want 0 to"},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			p := command{dir: dir, args: tt.args}.start(t)
+			code := p.wait()
+			out := p.stderr.String()
+			if code != 2 || !strings.HasPrefix(out, "streamer: ") || !strings.Contains(out, tt.want) {
+				t.Errorf("exit code %d, stderr %q; want 2 and %q", code, out, tt.want)
+			}
+			if !strings.HasSuffix(out, "\nSee streamer --help.\n") || strings.Count(out, "\n") != 2 {
+				t.Errorf("stderr is %q, want one line and a hint", out)
+			}
+			if files, _ := os.ReadDir(dir); len(files) > 0 {
+				t.Errorf("it has made %v", files)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"rules", "add", "--help"}, {"simulate", "--help"}} {
+		p := start(t, args...)
+		if code := p.wait(); code != 0 || !strings.Contains(p.stdout.String(), "Usage: streamer") {
+			t.Errorf("%v: exit code %d, stdout %q; want 0 and the usage", args, code, p.stdout.String())
+		}
+	}
+}
+
+// A failure is one line on stderr, behind what was logged, and names what to do.
+// In none of them does the token stand.
+func TestFailures(t *testing.T) {
+	const canary = "CANARY0s3cret0CANARY"
+	tests := map[string]struct {
+		token     string // in bearer.txt; by default the canary, and "-" for no file
+		env, args []string
+		server    func(*xtest.Server)
+		want      string
+		code      int // by default 1
+	}{
+		"no token": {
+			token: "-", args: []string{"--api-url", "https://127.0.0.1:1"},
+			want: "file bearer.txt can't be read: no such file or directory: put the app's Bearer Token",
+		},
+		"no token file":     {args: []string{"--token-file", "nix.txt"}, want: "file nix.txt can't be read: no such file"},
+		"no token variable": {args: []string{"--token-env", "NIX"}, want: "environment variable NIX is not set"},
+		"empty token":       {token: " \n", want: "file bearer.txt holds no token"},
+		"two lines":         {token: canary + "\n" + canary, want: "holds more than one line"},
+		"strange token":     {token: canary + "é", want: "holds characters that no bearer token has"},
+		"refused": {
+			server: func(x *xtest.Server) { x.Fail(rulesPath, -1, xtest.Problem(http.StatusUnauthorized)) },
+			want:   "the token is refused (file bearer.txt)",
+		},
+		"refused, from the environment": {
+			env: []string{"MY_TOKEN=" + canary}, args: []string{"--token-env", "MY_TOKEN"},
+			server: func(x *xtest.Server) { x.Fail(rulesPath, -1, xtest.Problem(http.StatusUnauthorized)) },
+			want:   "the token is refused (environment variable MY_TOKEN)",
+		},
+		"an answer that echoes the token": {
+			server: func(x *xtest.Server) {
+				x.Fail(rulesPath, -1, xtest.Response{Status: 400, Body: `{"title":"Bad ` + canary + `","detail":"Authorization: Bearer ` + canary + `"}`})
+			},
+			want: "X answers 400",
+		},
+		"a page that echoes the token": {
+			server: func(x *xtest.Server) {
+				x.Fail(streamPath, -1, xtest.Response{Status: 404, Body: "<html>" + canary + "</html>"})
+			},
+			want: "X answers 404",
+		},
+		"forbidden": {
+			server: func(x *xtest.Server) { x.Fail(streamPath, -1, xtest.Problem(http.StatusForbidden)) },
+			want:   "has no access to the stream",
+		},
+		"no rules":                  {args: []string{}, want: "the filtered stream needs a rule"},
+		"invalid rule":              {args: []string{"--rule", "a=(b"}, want: `X refuses the rule "(b" (tag "a")`},
+		"a file below a file":       {args: []string{"--tag", "coop", "--to", "file:bearer.txt/x"}, want: "open sink file:"},
+		"the same as JSON":          {args: []string{"--rule", "a=(b", "--log-format", "json"}, want: `X refuses the rule \"(b\" (tag \"a\")`},
+		"rules list refused":        {args: []string{"rules", "list"}, server: func(x *xtest.Server) { x.Fail(rulesPath, -1, xtest.Problem(401)) }, want: "the token is refused"},
+		"rules add refused":         {args: []string{"rules", "add", "a=lang:en"}, want: `X refuses the rule "lang:en" (tag "a")`},
+		"rules delete of no rule":   {args: []string{"rules", "delete", "1"}, want: "X did not delete 1 of 1"},
+		"the token as a file name":  {args: []string{"--token-file", "AAAAAAAAAAAAAAAAAAAAA" + canary}, want: "--token-file: want the name of a file", code: 2},
+		"the token as a variable":   {args: []string{"--token-env", "AAAAAAAAAAAAAAAAAAAAA" + canary}, want: "--token-env: want the name of a variable", code: 2},
+		"the token as a flag":       {args: []string{"--token=" + canary}, want: "unknown flag --token", code: 2},
+		"a password in the API URL": {args: []string{"--api-url", "http://u:" + canary + "@127.0.0.1:1"}, want: "--api-url: want no more than", code: 2},
+		"a bad API URL with one":    {args: []string{"--api-url", "http://u:" + canary + "@ 127.0.0.1"}, want: "--api-url: not a URL", code: 2},
+		"a password in a sink":      {args: []string{"--to", "pg://u:" + canary + "@h/db?password=" + canary}, want: `"pg://…@h/db?…"`, code: 2},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			x := newServer(t)
+			if tt.server != nil {
+				tt.server(x)
+			}
+			c := command{dir: t.TempDir(), env: tt.env, args: tt.args}
+			if tt.args == nil {
+				c.args = []string{"--tag", "coop"}
+			}
+			if !strings.Contains(strings.Join(tt.args, " "), "--api-url") {
+				c.env = append(c.env, "TWEETSTREAM_API_URL="+x.URL)
+			}
+			switch tt.token {
+			case "-":
+			case "":
+				write(t, filepath.Join(c.dir, "bearer.txt"), canary+"\n")
+			default:
+				write(t, filepath.Join(c.dir, "bearer.txt"), tt.token)
+			}
+			p := c.start(t)
+			code := p.wait()
+			out := p.stderr.String()
+			if want := max(tt.code, 1); code != want || strings.Count(out, tt.want) != 1 {
+				t.Errorf("exit code %d, stderr:\n%s\nwant %d and, once, %q", code, out, want, tt.want)
+			}
+			if strings.Contains(out+p.stdout.String(), canary) {
+				t.Errorf("the token is shown:\n%s", out)
+			}
+			lines := strings.Split(strings.TrimSuffix(out, "\n"), "\n")
+			last := lines[len(lines)-1]
+			switch {
+			case tt.code == 2:
+			case strings.Contains(name, "JSON"):
+				records(t, out)
+			case !strings.HasPrefix(last, "streamer: ") || strings.Count(out, "streamer: ") != 1:
+				t.Errorf("the last line is %q, want it and no other to say what failed", last)
+			}
+		})
+	}
+}
+
+func TestSimulateFailures(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, args := range [][]string{
+		{"simulate", "--listen", l.Addr().String()},
+		{"simulate", "--listen", "127.0.0.1:0", "--replay", "nix.ndjson"},
+	} {
+		p := start(t, args...)
+		if code := p.wait(); code != 1 || strings.Count(p.stderr.String(), "\n") != 1 {
+			t.Errorf("%v: exit code %d, stderr %q; want 1 and one line", args, code, p.stderr.String())
+		}
+	}
+}
