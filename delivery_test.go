@@ -199,6 +199,22 @@ func sleepFor(ctx context.Context, d time.Duration) bool {
 	}
 }
 
+// A sink that asks for time again and again is in an outage too, and it is said.
+func TestOutageOfASinkThatAsksForTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log lines
+		sink := recorder{fail: func(context.Context, int, []*tweetstream.Tweet) error {
+			return tweetstream.RetryAfter(errors.New("no space left on device"), time.Second)
+		}}
+		r := start(t, emitting(posts(1, 5)...), tweetstream.WithSink("sink", &sink, tweetstream.Batch(5, 0)), tweetstream.WithLogger(log.logger()))
+		after(time.Minute)
+		if s := r.sink("sink"); s.State != tweetstream.Outage || s.Waiting != 5 || !strings.Contains(log.String(), "an outage") {
+			t.Errorf("Stats: %+v; the log:\n%s", s, log.String())
+		}
+		r.stop()
+	})
+}
+
 func TestBatchWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		src := source(func(ctx context.Context, _ []byte, emit tweetstream.Emit) error {

@@ -126,11 +126,11 @@ func (d *delivery) trouble(s *struggle, err error) {
 			d.logger.Warn("delivery failed and is tried again", "count", len(s.tweets), "first", s.tweets[0].ID, "error", f.lastError)
 		}
 	}
-	if outage := s.failures >= suspicious && !s.passes; outage && s.said != Outage {
+	if outage := s.tries >= suspicious && !s.passes; outage && s.said != Outage {
 		s.said = Outage
 		if f.outages++; f.outages == 1 {
 			f.since = s.first
-			d.logger.Error("the sink takes nothing: an outage", "failures", s.failures, "error", f.lastError)
+			d.logger.Error("the sink takes nothing: an outage", "tries", s.tries, "error", f.lastError)
 		}
 	}
 }

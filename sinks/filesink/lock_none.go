@@ -1,0 +1,16 @@
+//go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
+
+package filesink
+
+import (
+	"errors"
+	"os"
+)
+
+const noFollow = 0
+
+// lock locks nothing: see the package comment.
+func lock(*os.File) error { return nil }
+
+// unsupported reports whether a file system doesn't know what it was asked for.
+func unsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
