@@ -7,8 +7,3 @@ require (
 	github.com/g8rswimmer/go-twitter/v2 v2.1.5
 	github.com/google/go-cmp v0.7.0
 )
-
-require (
-	github.com/gobwas/httphead v0.1.0 // indirect
-	github.com/gobwas/ws v1.5.0 // indirect
-)
