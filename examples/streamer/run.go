@@ -103,11 +103,15 @@ func follow(ctx context.Context, streamer *tweetstream.Streamer, source *xstream
 		p := &progress{streamer: streamer, source: source}
 		stop = con.refresh(p.line)
 	}
-	stopNote := context.AfterFunc(ctx, func() {
+	noted := make(chan struct{})
+	leaveOut := context.AfterFunc(ctx, func() {
+		defer close(noted)
 		logger.Info("stopping: what was received is delivered first; a second signal ends it at once")
 	})
 	err := streamer.Run(ctx)
-	stopNote()
+	if !leaveOut() {
+		<-noted // it comes before the figures
+	}
 	stop()
 	logger.Info("ended", figures(streamer.Stats(), source.Stats(), time.Since(begin))...)
 	return err
