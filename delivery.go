@@ -26,7 +26,8 @@ type delivery struct {
 	reader  *ring.Reader[*Tweet]
 
 	gathering chan struct{} // holds a token while a worker gathers a batch
-	overflow  atomic.Uint64 // tweets lost from the full ring
+	overflow  atomic.Uint64 // tweets lost from the full ring, or the journal
+	oldest    bool          // it is to begin with the oldest tweet kept, and has not yet
 
 	mu      sync.Mutex
 	batches []*batch             // not settled yet, in the order of the log
@@ -43,10 +44,17 @@ type batch struct {
 	settled  bool
 }
 
-// start starts the workers.
-func (d *delivery) start(ctx context.Context, workers *sync.WaitGroup) {
+// start starts the workers. When all of them have ended, ended gets a token.
+func (d *delivery) start(ctx context.Context, ended chan<- struct{}) {
+	var left atomic.Int64
+	left.Store(int64(d.workers))
 	for range d.workers {
-		workers.Go(func() { d.work(ctx) })
+		go func() {
+			d.work(ctx)
+			if left.Add(-1) == 0 {
+				ended <- struct{}{}
+			}
+		}()
 	}
 }
 
@@ -58,6 +66,10 @@ func (d *delivery) work(ctx context.Context) {
 			return // the end of the log, or of the drain time
 		}
 		w.handle(ctx, b)
+		for len(w.aside) > 0 && ctx.Err() == nil {
+			b, w.aside = w.aside[0], w.aside[1:]
+			w.handle(ctx, b)
+		}
 		if ctx.Err() != nil {
 			return // what is left in the log is not for this worker any more
 		}
@@ -70,6 +82,7 @@ type worker struct {
 	buf     []*Tweet // of the batch at hand
 	call    []*Tweet // of the Deliver at hand
 	entries []Entry  // of the read of the journal at hand
+	aside   []*batch // of one tweet each, taken out of turn: see probe.go
 }
 
 // gather waits for the next batch. Workers take turns, so that each batch is in
@@ -85,18 +98,20 @@ func (w *worker) gather(ctx context.Context) (*batch, error) {
 	if err != nil {
 		return nil, err
 	}
+	b := w.take(from, to, w.buf[:n])
 	if wait := w.wait - time.Since(w.buf[0].Received); n < w.max && w.wait > 0 && wait > 0 {
 		timer := time.NewTimer(min(wait, w.wait))
 		defer timer.Stop()
 		for n < w.max {
-			more, _, end, err := w.read(ctx, w.buf[n:], timer.C)
+			more, _, to, err := w.read(ctx, w.buf[n:], timer.C)
 			if err != nil || more == 0 {
 				break // what is there goes out; the error comes again
 			}
-			n, to = n+more, end
+			n += more
+			w.extend(b, to, w.buf[:n])
 		}
 	}
-	return w.take(from, to, w.buf[:n]), nil
+	return b, nil
 }
 
 // take notes a batch that was read.
@@ -109,6 +124,13 @@ func (d *delivery) take(from, to uint64, tweets []*Tweet) *batch {
 	return b
 }
 
+// extend notes that more was read for the last batch.
+func (d *delivery) extend(b *batch, to uint64, tweets []*Tweet) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b.to, b.tweets, d.taken = to, tweets, to
+}
+
 // read reads from the ring or, what is not there any more, from the journal.
 func (w *worker) read(ctx context.Context, dst []*Tweet, stop <-chan time.Time) (n int, from, to uint64, err error) {
 	for {
@@ -119,7 +141,7 @@ func (w *worker) read(ctx context.Context, dst []*Tweet, stop <-chan time.Time) 
 		if n, from, to, err = w.readJournal(ctx, from, dst); n > 0 || err != nil {
 			return n, from, to, err
 		}
-		w.reader.SeekOldest() // the journal has dropped what was between
+		w.gap(w.reader.SeekOldest() - from) // all of it is gone from the journal
 	}
 }
 
@@ -146,9 +168,21 @@ func (w *worker) readJournal(ctx context.Context, pos uint64, dst []*Tweet) (n i
 		dst[i] = e.Tweet
 	}
 	from, to = w.entries[0].Pos, w.entries[n-1].Pos+1
+	w.gap(from - min(from, pos))
 	clear(w.entries)
 	w.reader.Seek(to)
 	return n, from, to, nil
+}
+
+// gap is told how many tweets the journal has dropped before the sink could read
+// them: because its cursor does not hold them there (Live), or had been forgotten.
+func (d *delivery) gap(n uint64) {
+	if fromStart := d.oldest; fromStart || n == 0 {
+		d.oldest = false // it asked for the oldest that is kept, and has it now
+		return
+	}
+	d.overflow.Add(n)
+	d.logger.Error("tweets lost: the journal has dropped them before the sink could read them", "reason", string(Overflowed), "count", n)
 }
 
 // handle brings a batch to its end, or returns when ctx is done.
@@ -195,7 +229,9 @@ func (w *worker) pass(ctx context.Context, b *batch) {
 	w.bury(ctx, b, letters)
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	b.tweets = passed
+	if ctx.Err() == nil { // else what could not be buried is still in it
+		b.tweets = passed
+	}
 }
 
 // bury hands letters to the dead letter, and takes their tweets off the batch.
@@ -203,7 +239,9 @@ func (d *delivery) bury(ctx context.Context, b *batch, letters []Letter) {
 	if len(letters) == 0 || d.isEnded() {
 		return
 	}
-	d.losses.bury(ctx, letters)
+	if !d.losses.bury(ctx, letters, d.journal != nil) || d.isEnded() {
+		return // the journal still has them; or finish has seen to them
+	}
 	d.mu.Lock()
 	for _, l := range letters {
 		d.figures.lost[l.Reason]++
@@ -281,12 +319,13 @@ func (d *delivery) overflowed(t *Tweet) {
 		return
 	}
 	d.overflow.Add(1)
-	d.losses.lose(Overflowed, d.name, t, "")
+	now := time.Now()
+	d.losses.lose(Letter{Tweet: t, Sink: d.name, Reason: Overflowed, First: now, Last: now})
 }
 
 // finish accounts for what the sink has not got when the drain time is over.
-// With a journal it stays there.
-func (d *delivery) finish() {
+// With a journal it stays there. Until ctx is done the dead letter can take it.
+func (d *delivery) finish(ctx context.Context) {
 	d.mu.Lock()
 	d.ended = true
 	var left []*Tweet
@@ -321,10 +360,8 @@ func (d *delivery) finish() {
 	if len(letters) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
-	defer cancel()
-	d.losses.bury(ctx, letters)
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	d.figures.lost[ShutDown] += uint64(len(letters))
+	d.mu.Unlock()
+	d.losses.bury(ctx, letters, false)
 }

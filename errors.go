@@ -12,14 +12,18 @@ import (
 // safeError returns an error's text as it may stand in logs, Stats and letters.
 // Errors of sinks and transforms come from drivers and servers that quote what
 // they were given; what they share with the Posts at hand is taken out.
-func safeError(err error, tweets ...*Tweet) string {
+func safeError(err error, tweets ...*Tweet) (text string) {
+	defer func() {
+		if recover() != nil {
+			text = fmt.Sprintf("an error of type %T, which panics when it is read", err)
+		}
+	}()
 	messages := make([][]byte, len(tweets))
 	for i, t := range tweets {
 		messages[i] = t.Raw
 	}
-	// Text first cuts a long error short, which the comparison needs; the second
-	// one takes care of what the comparison has unescaped.
-	return redact.Text(redact.Posts(redact.Text(err.Error()), messages...))
+	// The comparison comes first, for it sees through no escapes of Text.
+	return redact.Text(redact.Posts(redact.Secrets(err.Error()), messages...))
 }
 
 // panicError is a panic of a sink, a transform or a source. What it was called

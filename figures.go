@@ -61,7 +61,7 @@ func (d *delivery) stats() SinkStats {
 // state is called under the mutex.
 func (d *delivery) state() State {
 	for _, since := range d.calls {
-		if time.Since(since) > d.timeout+abandonAfter {
+		if time.Since(since)-d.timeout > abandonAfter {
 			return Stuck
 		}
 	}
@@ -83,10 +83,13 @@ func (d *delivery) calling(b *batch) {
 
 func (d *delivery) called(b *batch) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	delete(d.calls, b)
-	if d.figures.stuck && d.state() != Stuck {
+	back := d.figures.stuck && d.state() != Stuck
+	if back {
 		d.figures.stuck = false
+	}
+	d.mu.Unlock()
+	if back {
 		d.logger.Info("the sink has returned from Deliver at last")
 	}
 }
@@ -113,49 +116,63 @@ func (d *delivery) failed(err error, tweets []*Tweet) {
 // warnEvery is how often a sink that fails now and then is logged.
 const warnEvery = 10 * time.Second
 
-// trouble says of the sink what s knows of it, once.
-func (d *delivery) trouble(s *struggle, err error) {
+// trouble says of the sink what s knows of it, once. Nothing is logged under the
+// mutex: a logger may block.
+func (d *delivery) trouble(s *struggle) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	f := &d.figures
+	warn, outage, text := false, false, f.lastError
 	if s.said == "" {
 		s.said = Retrying
 		f.struggles++
-		if time.Since(f.warned) >= warnEvery {
+		if warn = time.Since(f.warned) >= warnEvery; warn {
 			f.warned = time.Now()
-			d.logger.Warn("delivery failed and is tried again", "count", len(s.tweets), "first", s.tweets[0].ID, "error", f.lastError)
 		}
 	}
-	if outage := s.tries >= suspicious && !s.passes; outage && s.said != Outage {
+	if s.tries >= suspicious && len(s.poison) == 0 && s.said != Outage {
 		s.said = Outage
-		if f.outages++; f.outages == 1 {
+		f.outages++
+		if outage = f.outages == 1; outage {
 			f.since = s.first
-			d.logger.Error("the sink takes nothing: an outage", "tries", s.tries, "error", f.lastError)
 		}
+	}
+	d.mu.Unlock()
+	if warn {
+		d.logger.Warn("delivery failed and is tried again", "count", len(s.tweets), "first", s.tweets[0].ID, "error", text)
+	}
+	if outage {
+		d.logger.Error("the sink takes nothing: an outage", "tries", s.tries, "error", text)
 	}
 }
 
 // calm takes back what s has said.
 func (d *delivery) calm(s *struggle) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	f := &d.figures
 	if s.said != "" {
 		f.struggles--
 	}
+	over := false
 	if s.said == Outage {
-		if f.outages--; f.outages == 0 && len(s.tweets) == 0 {
-			d.logger.Info("the sink takes tweets again", "after", time.Since(f.since).Round(time.Millisecond))
-		}
+		f.outages--
+		over = f.outages == 0 && len(s.tweets) == 0
+	}
+	since := f.since
+	d.mu.Unlock()
+	if over {
+		d.logger.Info("the sink takes tweets again", "after", time.Since(since).Round(time.Millisecond))
 	}
 }
 
 // sayIfStuck logs a Deliver that does not return, once.
 func (d *delivery) sayIfStuck() {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.state() == Stuck && !d.figures.stuck {
+	say := d.state() == Stuck && !d.figures.stuck
+	if say {
 		d.figures.stuck = true
+	}
+	d.mu.Unlock()
+	if say {
 		d.logger.Error("the sink does not return from Deliver, though its context is done", "timeout", d.timeout)
 	}
 }

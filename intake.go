@@ -3,6 +3,7 @@ package tweetstream
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"slices"
 	"sync"
@@ -30,10 +31,11 @@ type intake struct {
 	seen   *dedupe.Window // the window of repeats
 	tweets []*Tweet       // of the append at hand; used again
 
-	received, repeats, dropped, failed atomic.Uint64
-	held                               atomic.Pointer[string] // why the log takes nothing, nil if it does
+	received, repeats, dropped atomic.Uint64
+	held                       atomic.Pointer[string] // why the log takes nothing, nil if it does
 
 	mu    sync.Mutex
+	lost  map[Reason]uint64
 	marks []mark // of states that the checkpoint has not stored
 }
 
@@ -64,6 +66,7 @@ func newIntake(c *config, r *ring.Ring[*Tweet], l *losses, newest iter.Seq2[stri
 		requests: make(chan *request),
 		ended:    make(chan struct{}),
 		seen:     dedupe.New(c.dedup),
+		lost:     map[Reason]uint64{},
 	}
 	if newest != nil {
 		for id, deleted := range newest {
@@ -87,6 +90,9 @@ func (in *intake) emit(ctx context.Context, tweets []*Tweet, state []byte) error
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-in.ended:
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
 		return errEnded
 	}
 	select {
@@ -128,6 +134,7 @@ func (in *intake) run(ctx context.Context) {
 func (in *intake) take(ctx context.Context, taken []*request) error {
 	now := time.Now()
 	tweets := in.tweets[:0]
+	var failed []Letter
 	var state []byte
 	for _, r := range taken {
 		if r.state != nil {
@@ -142,24 +149,58 @@ func (in *intake) take(ctx context.Context, taken []*request) error {
 			// It is in the log as soon as anybody can ask: the append fails
 			// only when the intake ends with it.
 			in.seen.Add(t.ID, t.Deleted)
-			if t.Received.IsZero() {
-				t.Received = now
-			}
-			switch passed, err := transform(ctx, in.transforms, t); {
+			passed, err := transform(ctx, in.transforms, t)
+			switch {
 			case err != nil:
-				in.failed.Add(1)
-				in.losses.lose(TransformFailed, "", t, safeError(err, t))
+				failed = append(failed, Letter{Tweet: t, Reason: TransformFailed, Error: safeError(err, t), First: now, Last: now})
+				continue
 			case passed == nil:
 				in.dropped.Add(1)
-			default:
-				tweets = append(tweets, passed)
+				continue
 			}
+			if passed.Received.IsZero() {
+				passed.Received = now
+			}
+			tweets = append(tweets, passed)
 		}
 	}
-	err := in.append(ctx, tweets, state)
+	err := in.bury(ctx, failed)
+	if err == nil {
+		err = in.append(ctx, tweets, state)
+	}
 	clear(tweets)
 	in.tweets = tweets
 	return err
+}
+
+// bury sees to tweets that a transform has failed on. Where the source's state
+// outlives the process it waits for the dead letter, lest the state say that all
+// is well with them.
+func (in *intake) bury(ctx context.Context, letters []Letter) error {
+	if len(letters) == 0 {
+		return nil
+	}
+	if in.journal != nil || in.checkpoint != "" {
+		in.hold("the dead letter does not take what a transform has failed on")
+		kept := in.losses.bury(ctx, letters, true)
+		in.held.Store(nil)
+		if !kept {
+			return ctx.Err()
+		}
+	} else {
+		for _, l := range letters {
+			in.losses.lose(l)
+		}
+	}
+	in.lose(TransformFailed, len(letters))
+	return nil
+}
+
+// lose counts tweets that no sink will get.
+func (in *intake) lose(why Reason, n int) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.lost[why] += uint64(n)
 }
 
 // append adds tweets and state to the log; it waits for as long as the log is
@@ -185,7 +226,10 @@ func (in *intake) append(ctx context.Context, tweets []*Tweet, state []byte) err
 // store is append with a journal.
 func (in *intake) store(ctx context.Context, tweets []*Tweet, state []byte) error {
 	try := func() error {
-		_, err := in.journal.Append(ctx, tweets, state)
+		next, err := in.journal.Append(ctx, tweets, state)
+		if want := in.ring.Next() + uint64(len(tweets)); err == nil && next != want {
+			return backoff.Permanent(fmt.Errorf("the journal says that it is at %d after an append, and is at %d: its cursors can't be trusted", next, want))
+		}
 		return err
 	}
 	failed := func(err error, wait time.Duration) {
@@ -199,9 +243,11 @@ func (in *intake) store(ctx context.Context, tweets []*Tweet, state []byte) erro
 	}
 	if err != nil {
 		// The source knows by the error that the log has not got them.
+		now := time.Now()
 		for _, t := range tweets {
-			in.losses.lose(ShutDown, "", t, safeError(err, t))
+			in.losses.lose(Letter{Tweet: t, Reason: ShutDown, Error: safeError(err, t), First: now, Last: now})
 		}
+		in.lose(ShutDown, len(tweets))
 		return err
 	}
 	in.ring.Append(tweets)

@@ -23,8 +23,24 @@ func newKeeper(c *config, in *intake, sinks []*delivery, l *losses) *keeper {
 	return &keeper{config: c, intake: in, sinks: sinks, losses: l, committed: map[string]uint64{}}
 }
 
-// run works until ctx is done, and then once more.
+// run stores how far the sinks are until ctx is done, and then once more.
 func (k *keeper) run(ctx context.Context) {
+	everySecond(ctx, func() { k.store(context.WithoutCancel(ctx)) })
+}
+
+// say logs what there is to say, likewise. A logger that blocks keeps it from
+// that, and nobody else from anything.
+func (k *keeper) say(ctx context.Context) {
+	everySecond(ctx, func() {
+		k.losses.flush()
+		for _, d := range k.sinks {
+			d.sayIfStuck()
+		}
+	})
+}
+
+// everySecond calls f every second until ctx is done, and then once more.
+func everySecond(ctx context.Context, f func()) {
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for running := true; running; {
@@ -33,11 +49,7 @@ func (k *keeper) run(ctx context.Context) {
 		case <-ctx.Done():
 			running = false
 		}
-		k.store(context.WithoutCancel(ctx))
-		k.losses.flush()
-		for _, d := range k.sinks {
-			d.sayIfStuck()
-		}
+		f()
 	}
 }
 

@@ -45,10 +45,8 @@ func newLosses(l *slog.Logger, dead DeadLetter) *losses {
 	return &losses{logger: l, dead: dead, queue: make(chan Letter, queued), named: map[lossKey]*loss{}}
 }
 
-// lose takes a tweet that never was tried. It does not block.
-func (l *losses) lose(reason Reason, sink string, t *Tweet, err string) {
-	now := time.Now()
-	letter := Letter{Tweet: t, Sink: sink, Reason: reason, Error: err, First: now, Last: now}
+// lose takes the letter of a tweet from where nothing may wait. It does not block.
+func (l *losses) lose(letter Letter) {
 	if l.dead != nil {
 		select {
 		case l.queue <- letter:
@@ -106,10 +104,15 @@ func (l *losses) flush() {
 }
 
 // bury returns when the dead letter has the letters, or they are named in the
-// log: because there is no dead letter, or ctx was done before it took them.
-func (l *losses) bury(ctx context.Context, letters []Letter) {
+// log: because there is no dead letter, or ctx was done before it took them. In
+// the last case it reports false, and names nothing, if they are kept elsewhere.
+func (l *losses) bury(ctx context.Context, letters []Letter, elsewhere bool) bool {
 	kept := l.dead != nil && l.write(ctx, letters) == nil
+	if !kept && l.dead != nil && elsewhere {
+		return false
+	}
 	l.name(kept, letters...)
+	return true
 }
 
 // write hands letters to the dead letter until it takes them or ctx is done.
@@ -119,14 +122,7 @@ func (l *losses) write(ctx context.Context, letters []Letter) error {
 		tweets[i] = letters[i].Tweet
 	}
 	said := false
-	try := func() (err error) {
-		defer func() {
-			if p := recover(); p != nil {
-				err = newPanicError(p)
-			}
-		}()
-		return l.dead(ctx, letters)
-	}
+	try := func() error { return l.call(ctx, letters) }
 	failed := func(err error, _ time.Duration) {
 		if !said {
 			l.logger.Error("the dead letter can't be written: tweets wait for it", "count", len(letters), "error", safeError(err, tweets...))
@@ -134,6 +130,38 @@ func (l *losses) write(ctx context.Context, letters []Letter) error {
 		said = true
 	}
 	return backoff.RetryNotify(try, backoff.WithContext(newBackoff(500*time.Millisecond, 30*time.Second), ctx), failed)
+}
+
+// call calls the dead letter once. One that does not return though ctx is done is
+// left behind.
+func (l *losses) call(ctx context.Context, letters []Letter) error {
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		defer func() {
+			if p := recover(); p != nil {
+				err = newPanicError(p)
+			}
+			done <- err
+		}()
+		if err = l.dead(ctx, slices.Clone(letters)); err != nil {
+			readable(err, nil)
+		}
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+	}
+	abandon := time.NewTimer(abandonAfter)
+	defer abandon.Stop()
+	select {
+	case err := <-done:
+		return err
+	case <-abandon.C:
+		l.logger.Error("the dead letter does not return, though its context is done: it is left behind", "count", len(letters))
+		return ctx.Err()
+	}
 }
 
 // lastWords is how long the dead letter has at the end of Run.
@@ -144,17 +172,24 @@ func (l *losses) run(ctx context.Context) {
 	for {
 		select {
 		case letter := <-l.queue:
-			l.bury(ctx, l.take(letter))
+			if letters := l.take(letter); !l.bury(ctx, letters, true) {
+				l.atLast(letters)
+			}
 			continue
 		case <-ctx.Done():
 		}
 		break
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
-	defer cancel()
 	for len(l.queue) > 0 {
-		l.bury(ctx, l.take(<-l.queue))
+		l.atLast(l.take(<-l.queue))
 	}
+}
+
+// atLast gives the dead letter a last chance, when Run ends.
+func (l *losses) atLast(letters []Letter) {
+	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	l.bury(ctx, letters, false)
 }
 
 // take returns first and what is queued behind it.

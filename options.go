@@ -47,6 +47,10 @@ func WithSink(name string, sink Sink, opts ...SinkOption) Option {
 			}
 		}
 		for _, opt := range opts {
+			if opt == nil {
+				s.set["nil"] = true
+				continue
+			}
 			opt(&s)
 		}
 		c.sinks = append(c.sinks, s)
@@ -87,8 +91,9 @@ func WithLogger(l *slog.Logger) Option {
 	return func(c *config) { c.logger = l; c.set["WithLogger"] = true }
 }
 
-// WithBuffer sets how many bytes of messages the log keeps in memory for sinks
-// that have not read them yet. By default 64 MiB, at least 1 MiB.
+// WithBuffer sets how many bytes of tweets the log keeps in memory for sinks that
+// have not read them yet: their messages, and 256 bytes for each. By default
+// 64 MiB, at least 1 MiB.
 func WithBuffer(bytes int) Option {
 	return func(c *config) { c.buffer = bytes }
 }
@@ -167,7 +172,8 @@ const (
 )
 
 // Parallel lets up to n batches be delivered at the same time. The sink must be
-// safe for concurrent use, and the order is lost. By default 1.
+// safe for concurrent use, and the order is lost: a tombstone too may come before
+// its Post. By default 1.
 func Parallel(n int) SinkOption {
 	return func(s *sinkConfig) { s.workers = n }
 }
@@ -261,6 +267,9 @@ func (s *sinkConfig) validate(bad func(option, format string, args ...any)) {
 	const maxBatch, maxParallel = 100_000, 1_000
 	if f, ok := s.sink.(SinkFunc); s.sink == nil || ok && f == nil {
 		bad("WithSink", "the sink is nil")
+	}
+	if s.set["nil"] {
+		bad("WithSink", "an option is nil")
 	}
 	if s.max < 1 || s.max > maxBatch {
 		bad("Batch", "want 1 to %d tweets, got %d", maxBatch, s.max)

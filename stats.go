@@ -1,16 +1,19 @@
 package tweetstream
 
-import "time"
+import (
+	"maps"
+	"time"
+)
 
 // Stats are figures of a [Streamer] since Run began, as [Streamer.Stats] returns
 // them. They hold no token and no Post's text.
 type Stats struct {
-	Received uint64      // tweets that the source emitted
-	Repeats  uint64      // of these, dropped because their id had come before
-	Filtered uint64      // of these, dropped by a transform
-	Failed   uint64      // of these, not passed on because a transform failed
-	Held     string      // why the log takes nothing at the moment; empty if it does
-	Sinks    []SinkStats // in the order in which they were plugged in
+	Received uint64            // tweets that the source emitted
+	Repeats  uint64            // of these, dropped because their id had come before
+	Filtered uint64            // of these, dropped by a transform
+	Lost     map[Reason]uint64 // of these, no sink gets: a transform failed, or the journal did not take them to the end
+	Held     string            // why the log takes nothing at the moment; empty if it does
+	Sinks    []SinkStats       // in the order in which they were plugged in
 }
 
 // SinkStats are the figures of one sink.
@@ -52,8 +55,10 @@ func (s *Streamer) Stats() Stats {
 		Received: s.intake.received.Load(),
 		Repeats:  s.intake.repeats.Load(),
 		Filtered: s.intake.dropped.Load(),
-		Failed:   s.intake.failed.Load(),
 	}
+	s.intake.mu.Lock()
+	st.Lost = maps.Clone(s.intake.lost)
+	s.intake.mu.Unlock()
 	if held := s.intake.held.Load(); held != nil {
 		st.Held = *held
 	}

@@ -18,6 +18,9 @@ type Transform func(ctx context.Context, t *Tweet) (*Tweet, error)
 
 // Keep returns a Transform that drops the tweets for which keep returns false.
 func Keep(keep func(*Tweet) bool) Transform {
+	if keep == nil {
+		return nil // which New refuses by name
+	}
 	return func(_ context.Context, t *Tweet) (*Tweet, error) {
 		if !keep(t) {
 			return nil, nil
@@ -40,6 +43,9 @@ func transform(ctx context.Context, fs []Transform, t *Tweet) (_ *Tweet, err err
 	}()
 	for _, f := range fs {
 		if t, err = f(ctx, t); err != nil || t == nil {
+			if err != nil {
+				readable(err, nil)
+			}
 			return nil, err
 		}
 		if t.ID == "" {

@@ -12,13 +12,12 @@ import (
 // poison that fails whenever it is in a batch), the sink (an outage), or the
 // moment (RetryAfter). An outage must never send Posts to the dead letter, and
 // a poison must not stop a sink for ever. What tells them apart is whether other
-// Posts pass meanwhile.
+// Posts pass at the same time.
 const (
-	// suspicious is after how many failures in a row tweets are tried one by
-	// one.
+	// suspicious is after how many failures tweets are tried one by one.
 	suspicious = 5
 
-	// poisonous is how often a tweet must fail, when others have passed, to be
+	// poisonous is how often more a tweet must fail, while others pass, to be
 	// given up.
 	poisonous = 5
 )
@@ -31,15 +30,7 @@ func (w *worker) deliver(ctx context.Context, b *batch, tweets []*Tweet) {
 		w.delivered(b, tweets)
 		return
 	}
-	s := &struggle{
-		worker:  w,
-		batch:   b,
-		tweets:  tweets,
-		first:   time.Now(),
-		tries:   1,
-		backoff: newBackoff(w.retryFirst, w.retryMax),
-	}
-	s.run(ctx, err)
+	w.struggle(b, tweets, time.Now(), 1).run(ctx, err)
 }
 
 // struggle is the way of tweets whose first Deliver has failed.
@@ -50,37 +41,47 @@ type struggle struct {
 
 	first    time.Time // of the failures
 	tries    int
-	failures int  // in a row, but for those that asked for a time
-	passes   bool // others pass meanwhile, so that tweets are tried one by one
-	poison   int  // failures since then
+	failures int // but for those that asked for a time
 	backoff  backoff.BackOff
-	said     State // what this struggle has said of the sink
-
-	probe *batch // one tweet from further on in the log, to see if others pass
+	poison   map[*Tweet]int // failures of each alone while others passed
+	said     State          // what this struggle has said of the sink
 }
 
-// run goes on from the first failure, err.
+func (w *worker) struggle(b *batch, tweets []*Tweet, first time.Time, tries int) *struggle {
+	return &struggle{
+		worker:  w,
+		batch:   b,
+		tweets:  tweets,
+		first:   first,
+		tries:   tries,
+		backoff: newBackoff(w.retryFirst, w.retryMax),
+		poison:  map[*Tweet]int{},
+	}
+}
+
+// run goes on from a failure, err.
 func (s *struggle) run(ctx context.Context, err error) {
 	defer s.calm(s)
 	wait, asked := s.sort(ctx, err)
 	for len(s.tweets) > 0 && ctx.Err() == nil {
+		singly := len(s.poison) > 0
 		if !asked {
 			s.failures++
+			singly = singly || s.failures%suspicious == 0
 			wait = max(wait, s.backoff.NextBackOff())
-			if s.passes {
-				s.poison++
-			}
 		}
-		s.trouble(s, err)
-		if s.poison > poisonous {
-			s.bury(ctx, s.batch, s.letters(s.tweets, Rejected, err))
-			break
-		}
+		s.trouble(s)
 		if s.giveUpAfter > 0 {
 			left := s.giveUpAfter - time.Since(s.first)
+			if asked && wait > left { // the sink wants no try before that
+				if sleep(ctx, left) {
+					s.giveUp(ctx, s.tweets, GaveUp, err)
+				}
+				return
+			}
 			if left <= 0 {
-				s.bury(ctx, s.batch, s.letters(s.tweets, GaveUp, err))
-				break
+				s.giveUp(ctx, s.tweets, GaveUp, err)
+				return
 			}
 			wait = min(wait, left)
 		}
@@ -88,18 +89,16 @@ func (s *struggle) run(ctx context.Context, err error) {
 			return
 		}
 		s.tries++
-		if s.passes || !asked && s.failures%suspicious == 0 {
+		if singly {
 			wait, asked, err = s.oneByOne(ctx)
 			continue
 		}
 		if err = s.try(ctx, s.batch, s.tweets); err == nil {
 			s.delivered(s.batch, s.tweets)
-			break
+			s.tweets = nil
+			return
 		}
 		wait, asked = s.sort(ctx, err)
-	}
-	if s.probe != nil && ctx.Err() == nil {
-		s.handle(ctx, s.probe)
 	}
 }
 
@@ -114,27 +113,31 @@ func (s *struggle) sort(ctx context.Context, err error) (wait time.Duration, ask
 			return retryAfter(err)
 		}
 		tweets := s.tweets
-		s.tweets = nil
 		if len(tweets) == 1 {
-			s.bury(ctx, s.batch, s.letters(tweets, Rejected, err))
+			s.giveUp(ctx, tweets, Rejected, err)
 			return 0, false
 		}
+		s.tweets = nil
 		for _, half := range [][]*Tweet{tweets[:len(tweets)/2], tweets[len(tweets)/2:]} {
-			if ctx.Err() == nil {
-				s.deliver(ctx, s.batch, half)
+			if ctx.Err() != nil {
+				return 0, false
+			}
+			if err := s.try(ctx, s.batch, half); err == nil {
+				s.delivered(s.batch, half)
+			} else {
+				s.struggle(s.batch, half, s.first, s.tries+1).run(ctx, err)
 			}
 		}
 		return 0, false
 	}
 	var delivered, again []*Tweet
-	var rejected []Letter
 	asked = true
 	for i, t := range s.tweets {
 		switch err := failed[t.ID]; {
 		case err == nil:
 			delivered = append(delivered, t)
 		case isPermanent(err):
-			rejected = append(rejected, s.letters(s.tweets[i:i+1], Rejected, err)...)
+			s.bury(ctx, s.batch, s.letters(s.tweets[i:i+1], Rejected, err))
 		default:
 			again = append(again, t)
 			after, asks := retryAfter(err)
@@ -142,18 +145,16 @@ func (s *struggle) sort(ctx context.Context, err error) (wait time.Duration, ask
 		}
 	}
 	s.delivered(s.batch, delivered)
-	s.bury(ctx, s.batch, rejected)
 	s.tweets = again
 	return wait, asked
 }
 
 // oneByOne tries each tweet alone, and, where none of them passes, one from
-// further on in the log. It takes off what is delivered or rejected, and returns
-// the last error of those that are left.
+// further on in the log. It takes off what is delivered or given up, and returns
+// the last error.
 func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool, last error) {
-	var left []*Tweet
-	tweets, passed := s.tweets, s.passes
-	asked = true
+	tweets, passed := s.tweets, false
+	var failed, untried []*Tweet
 	for i := range tweets {
 		one := tweets[i : i+1]
 		err := s.try(ctx, s.batch, one)
@@ -163,75 +164,63 @@ func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool
 			continue
 		}
 		s.failed(err, one)
-		if failed := tweetErrors(err, one); failed != nil {
-			err = failed[one[0].ID]
+		if named := tweetErrors(err, one); named != nil {
+			err = named[one[0].ID]
 		}
+		last = err
 		if isPermanent(err) {
 			s.bury(ctx, s.batch, s.letters(one, Rejected, err))
 			continue
 		}
-		left, last = append(left, one...), err
-		after, asks := retryAfter(err)
-		wait, asked = max(wait, after), asked && asks
+		if wait, asked = retryAfter(err); asked {
+			untried = tweets[i:] // it wants to be left alone
+			break
+		}
+		failed = append(failed, one...)
 		if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
-			left = append(left, tweets[i+1:]...) // each of them might take as long
+			untried = tweets[i+1:] // each of them may take as long
 			break
 		}
 	}
-	s.tweets = left
-	s.passes = passed || len(left) > 0 && s.tryProbe(ctx)
+	if len(failed) > 0 {
+		failed = s.suspect(ctx, failed, passed, last)
+	}
+	// Those that were not tried come first in the next round.
+	s.tweets = append(append([]*Tweet(nil), untried...), failed...)
 	return wait, asked, last
 }
 
-// tryProbe tries a tweet from further on in the log, to tell a poison from an
-// outage where there are no others to compare with. It overtakes only tweets that
-// have failed for several times.
-func (s *struggle) tryProbe(ctx context.Context) bool {
-	if s.probe == nil {
-		s.probe = s.takeOne(ctx)
+// suspect counts the failures of tweets tried alone, if others pass meanwhile,
+// gives up those that are a poison, and returns the others.
+func (s *struggle) suspect(ctx context.Context, failed []*Tweet, passed bool, err error) (left []*Tweet) {
+	compared := passed || len(failed) > 1
+	if !passed {
+		tried, ok := s.tryProbe(ctx)
+		compared, passed = compared || tried, ok
 	}
-	if s.probe == nil {
-		return false
+	switch {
+	case passed:
+	case compared:
+		clear(s.poison) // an outage, whatever it was before
+		return failed
+	case len(s.poison) == 0:
+		return failed // there is nothing to compare with: it stays open
 	}
-	tweets := s.probe.tweets
-	if err := s.try(ctx, s.probe, tweets); err != nil {
-		s.failed(err, tweets)
-		return false
+	for _, t := range failed {
+		if s.poison[t]++; s.poison[t] > poisonous {
+			delete(s.poison, t)
+			s.bury(ctx, s.batch, s.letters([]*Tweet{t}, Rejected, err))
+			continue
+		}
+		left = append(left, t)
 	}
-	s.delivered(s.probe, tweets)
-	s.settle(s.probe)
-	s.probe = nil
-	return true
+	return left
 }
 
-// takeOne takes the next tweet of the log that is for this sink, if there is one
-// among those at hand.
-func (s *struggle) takeOne(ctx context.Context) *batch {
-	select {
-	case s.gathering <- struct{}{}:
-	default:
-		return nil // another worker waits for tweets: there is none
-	}
-	defer func() { <-s.gathering }()
-	now := make(chan time.Time)
-	close(now)
-	for range 1_000 {
-		one := make([]*Tweet, 1)
-		n, from, to, err := s.read(ctx, one, now)
-		if n == 0 || err != nil {
-			return nil
-		}
-		b := s.take(from, to, one)
-		if len(s.through) > 0 {
-			s.pass(ctx, b)
-		}
-		if len(b.tweets) == 1 && !(b.tweets[0].Deleted && !s.follows()) {
-			return b
-		}
-		s.resolve(b, b.tweets)
-		s.settle(b)
-	}
-	return nil
+// giveUp buries tweets that the struggle is about.
+func (s *struggle) giveUp(ctx context.Context, tweets []*Tweet, why Reason, err error) {
+	s.tweets = nil
+	s.bury(ctx, s.batch, s.letters(tweets, why, err))
 }
 
 // letters returns the letters of tweets that are given up.
@@ -254,6 +243,11 @@ func (w *worker) try(ctx context.Context, b *batch, tweets []*Tweet) (err error)
 			err = newPanicError(p)
 		}
 	}()
+	defer func() {
+		if err != nil {
+			readable(err, tweets)
+		}
+	}()
 	if tweets[0].Deleted {
 		ids := make([]string, len(tweets))
 		for i, t := range tweets {
@@ -265,65 +259,6 @@ func (w *worker) try(ctx context.Context, b *batch, tweets []*Tweet) (err error)
 	call := append(w.call[:0], tweets...)
 	defer clear(call)
 	return w.sink.Deliver(ctx, call)
-}
-
-// tweetErrors returns what err says of single tweets, by id: nil if it speaks of
-// the whole batch, as it does as soon as one of the errors joined in it is no
-// TweetError, or is one of another tweet.
-func tweetErrors(err error, tweets []*Tweet) map[string]error {
-	known := make(map[string]bool, len(tweets))
-	for _, t := range tweets {
-		known[t.ID] = true
-	}
-	failed := map[string]error{}
-	var walk func(err error) bool
-	walk = func(err error) bool {
-		switch e := err.(type) {
-		case *TweetError:
-			failed[e.ID] = errors.Join(e.Err, failed[e.ID])
-			return known[e.ID] && e.Err != nil
-		case interface{ Unwrap() []error }:
-			for _, err := range e.Unwrap() {
-				if !walk(err) {
-					return false
-				}
-			}
-			return true
-		case interface{ Unwrap() error }:
-			return walk(e.Unwrap())
-		}
-		return false
-	}
-	if !walk(err) {
-		return nil
-	}
-	return failed
-}
-
-// isPermanent reports whether err is Permanent; errors joined must all be.
-func isPermanent(err error) bool {
-	switch e := err.(type) {
-	case *permanentError:
-		return true
-	case interface{ Unwrap() []error }:
-		for _, err := range e.Unwrap() {
-			if !isPermanent(err) {
-				return false
-			}
-		}
-		return len(e.Unwrap()) > 0
-	case interface{ Unwrap() error }:
-		return isPermanent(e.Unwrap())
-	}
-	return false
-}
-
-func retryAfter(err error) (d time.Duration, asked bool) {
-	var e *retryAfterError
-	if !errors.As(err, &e) {
-		return 0, false
-	}
-	return e.after, true
 }
 
 // newBackoff returns the waits between tries, which never end by themselves.

@@ -41,14 +41,18 @@ func New(source Source, opts ...Option) (*Streamer, error) {
 		drain:  10 * time.Second,
 		set:    map[string]bool{},
 	}
-	for _, opt := range opts {
+	var errs []error
+	if source == nil {
+		errs = append(errs, errors.New("tweetstream: New: the source is nil"))
+	}
+	for i, opt := range opts {
+		if opt == nil {
+			errs = append(errs, fmt.Errorf("tweetstream: New: option %d is nil", i+1))
+			continue
+		}
 		opt(&c)
 	}
-	err := c.validate()
-	if source == nil {
-		err = errors.Join(errors.New("tweetstream: New: the source is nil"), err)
-	}
-	if err != nil {
+	if err := errors.Join(append(errs, c.validate())...); err != nil {
 		return nil, err
 	}
 	return &Streamer{config: c, source: source, ready: make(chan struct{})}, nil
@@ -78,9 +82,10 @@ func (s *Streamer) Run(ctx context.Context) error {
 	// Sinks outlive ctx by the drain time.
 	sinkCtx, stopSinks := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopSinks()
-	var sinks, rest sync.WaitGroup
+	var rest sync.WaitGroup
+	sinks := make(chan struct{}, len(s.sinks)) // a token from each that has ended
 	for _, d := range s.sinks {
-		d.start(sinkCtx, &sinks)
+		d.start(sinkCtx, sinks)
 	}
 	intakeCtx, stopIntake := context.WithCancel(ctx)
 	defer stopIntake()
@@ -92,6 +97,7 @@ func (s *Streamer) Run(ctx context.Context) error {
 	restCtx, stopRest := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopRest()
 	rest.Go(func() { s.keeper.run(restCtx) })
+	rest.Go(func() { s.keeper.say(restCtx) })
 	rest.Go(func() { s.losses.run(restCtx) })
 
 	err = s.stream(ctx, state)
@@ -99,15 +105,27 @@ func (s *Streamer) Run(ctx context.Context) error {
 	<-intakeDone
 	s.ring.End()
 
-	s.drainSinks(ctx, &sinks, stopSinks)
+	if err != nil {
+		s.logger.Warn("the source has failed: the sinks have the drain time", "drain", s.drain)
+		failed, cancel := context.WithCancel(ctx)
+		cancel()
+		s.drainSinks(failed, sinks, stopSinks)
+	} else {
+		s.drainSinks(ctx, sinks, stopSinks)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWords)
+	defer cancel()
 	for _, d := range s.sinks {
-		d.finish()
+		d.finish(last)
 	}
 	stopRest()
 	rest.Wait()
 	s.losses.flush() // of what the dead letter did not take at last
 	return err
 }
+
+// tweetSize is about what a tweet takes in memory besides its message.
+const tweetSize = 256
 
 // start reads what an earlier run has left, and sets up the log and its readers.
 func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
@@ -128,7 +146,7 @@ func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
 		s.logger.Info("no checkpoint: the stream begins at now")
 	}
 
-	s.ring = ring.New(js.Next, s.buffer, func(t *Tweet) int { return len(t.Raw) })
+	s.ring = ring.New(js.Next, s.buffer, func(t *Tweet) int { return len(t.Raw) + tweetSize })
 	s.losses = newLosses(s.logger, s.deadLetter)
 	s.intake = newIntake(&s.config, s.ring, s.losses, js.Newest)
 	for i := range s.config.sinks {
@@ -157,7 +175,7 @@ func (s *Streamer) newDelivery(c *sinkConfig, js JournalState) *delivery {
 		calls:      map[*batch]time.Time{},
 		figures:    figures{lost: map[Reason]uint64{}, state: Running},
 	}
-	from, policy := js.Next, ring.Lose
+	from, policy, oldest := js.Next, ring.Lose, false
 	switch {
 	case s.journal != nil:
 		policy = ring.Behind
@@ -166,14 +184,14 @@ func (s *Streamer) newDelivery(c *sinkConfig, js JournalState) *delivery {
 		case c.set["Live"]:
 			from -= min(from, uint64(c.live))
 		case known:
-			from = cursor
+			from = min(cursor, js.Next)
 		case c.from == Oldest:
-			from = 0
+			from, oldest = 0, true
 		}
 	case c.whenFull == Block || c.whenFull == 0 && canWait(s.source):
 		policy = ring.Block
 	}
-	d.taken = from
+	d.taken, d.oldest = from, oldest
 	d.reader = s.ring.Reader(from, policy, d.overflowed)
 	return d
 }
@@ -189,8 +207,10 @@ func (s *Streamer) stream(ctx context.Context, state []byte) (err error) {
 		if p := recover(); p != nil {
 			err = newPanicError(p)
 		}
-		if ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
-			err = nil // it ended because ctx did, whatever it says
+		for _, end := range []error{ctx.Err(), context.Cause(ctx), errEnded} {
+			if ctx.Err() != nil && errors.Is(err, end) {
+				err = nil // it ended because ctx did, whatever it says
+			}
 		}
 	}()
 	return s.source.Stream(ctx, state, s.intake.emit)
@@ -201,30 +221,21 @@ func (s *Streamer) stream(ctx context.Context, state []byte) (err error) {
 const abandonAfter = time.Second
 
 // drainSinks waits until the sinks have all that is in the log, or ctx is done
-// and the drain time over.
-func (s *Streamer) drainSinks(ctx context.Context, sinks *sync.WaitGroup, stop context.CancelFunc) {
-	done := make(chan struct{})
-	go func() {
-		sinks.Wait()
-		close(done)
-	}()
-	select {
-	case <-done:
-		return
-	case <-ctx.Done():
-	}
-	drain := time.NewTimer(s.drain)
-	defer drain.Stop()
-	select {
-	case <-done:
-		return
-	case <-drain.C:
-	}
-	stop()
-	abandon := time.NewTimer(abandonAfter)
-	defer abandon.Stop()
-	select {
-	case <-done:
-	case <-abandon.C:
+// and the drain time over. Each sink puts a token into ended.
+func (s *Streamer) drainSinks(ctx context.Context, ended <-chan struct{}, stop context.CancelFunc) {
+	var drained, abandoned <-chan time.Time
+	done := ctx.Done()
+	for left := len(s.sinks); left > 0; {
+		select {
+		case <-ended:
+			left--
+		case <-done:
+			drained, done = time.After(s.drain), nil
+		case <-drained:
+			stop()
+			abandoned = time.After(abandonAfter)
+		case <-abandoned:
+			return
+		}
 	}
 }

@@ -26,31 +26,33 @@ var (
 	assignment  = regexp.MustCompile(`(?i)\b(password|passwd|secret|token|api[_-]?key)(["']?\s*[=:]\s*["']?)[^\s"'&,;]+`)
 )
 
-// Text returns s without what looks like a secret (credentials and queries of
-// URLs, bearer tokens, passwords) and without the given secrets, control
+// Text returns s as it may be shown: as [Secrets] does, and with control
 // characters escaped, cut to [Max] bytes.
 func Text(s string, secrets ...string) string {
-	// What is far behind the cut need not be looked at; a secret that the cut
-	// goes through is.
-	if len(s) > 64*Max {
-		s = s[:64*Max]
-	}
+	return cut(escape(Secrets(s, secrets...)), Max)
+}
+
+// Secrets returns s without what looks like a secret (credentials and queries of
+// URLs, bearer tokens, passwords) and without the given secrets. What is far
+// longer than [Max] is cut.
+func Secrets(s string, secrets ...string) string {
 	for _, secret := range secrets {
 		if secret != "" {
 			s = strings.ReplaceAll(s, secret, hidden)
 		}
 	}
+	s = cut(s, 64*Max)
 	s = credentials.ReplaceAllString(s, "${1}")
 	s = query.ReplaceAllString(s, "${1}")
 	s = bearer.ReplaceAllString(s, "${1} "+hidden)
-	s = assignment.ReplaceAllString(s, "${1}${2}"+hidden)
-	return cut(escape(s), Max)
+	return assignment.ReplaceAllString(s, "${1}${2}"+hidden)
 }
 
 func cut(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
+	s = s[:n+1]
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
@@ -181,7 +183,8 @@ func fold(s string) (letters []rune, places []int) {
 	return letters, places
 }
 
-// unescape decodes JSON's escapes wherever they stand.
+// unescape decodes the escapes of JSON, and of Go's quoted strings, wherever they
+// stand.
 func unescape(m []byte) string {
 	if bytes.IndexByte(m, '\\') < 0 {
 		return string(m)
@@ -207,6 +210,21 @@ func unescape(m []byte) string {
 			}
 			b.WriteString(s)
 			i = end - 1
+		case 'x', 'U':
+			digits := 2
+			if m[i] == 'U' {
+				digits = 8
+			}
+			n, err := strconv.ParseUint(string(m[i+1:min(i+1+digits, len(m))]), 16, 32)
+			if err != nil || i+digits >= len(m) {
+				continue
+			}
+			if digits == 2 {
+				b.WriteByte(byte(n)) // perhaps one of several that make a letter
+			} else {
+				b.WriteRune(rune(n))
+			}
+			i += digits
 		default:
 			b.WriteByte(m[i])
 		}
@@ -214,27 +232,32 @@ func unescape(m []byte) string {
 	return b.String()
 }
 
-// shortTexts returns the folded texts of a message that are too short for a run
-// of their own.
+// shortTexts returns the folded texts of a message, in either of X's spellings,
+// that windows does not see: those that are too short, or digits alone.
 func shortTexts(m []byte) [][]rune {
-	type post struct {
+	type note struct {
 		Text any `json:"text"`
-		Note struct {
-			Text any `json:"text"`
-		} `json:"note_tweet"`
+	}
+	type post struct {
+		Text      any  `json:"text"`
+		NoteTweet note `json:"note_tweet"`
+		NotePost  note `json:"note_post"`
 	}
 	var v struct {
 		Data     post `json:"data"`
 		Includes struct {
 			Tweets []post `json:"tweets"`
+			Posts  []post `json:"posts"`
 		} `json:"includes"`
 	}
 	_ = json.Unmarshal(m, &v) // what can be read is enough
 	var short [][]rune
-	for _, p := range append(v.Includes.Tweets, v.Data) {
-		for _, text := range []any{p.Text, p.Note.Text} {
+	for _, p := range append(append(v.Includes.Tweets, v.Includes.Posts...), v.Data) {
+		for _, text := range []any{p.Text, p.NoteTweet.Text, p.NotePost.Text} {
 			s, _ := text.(string)
-			if letters, _ := fold(s); len(letters) > 2 && len(letters) < shared {
+			letters, _ := fold(s)
+			digits := strings.Trim(string(letters), "0123456789") == ""
+			if len(letters) > 2 && (len(letters) < shared || digits) {
 				short = append(short, letters)
 			}
 		}

@@ -37,7 +37,13 @@ func TestText(t *testing.T) {
 func TestPosts(t *testing.T) {
 	long := []byte(`{"data":{"id":"1626483873659092992","text":"a canary sings: \"tra-la\", caf\u00e9 \ud83d\udc26\nloudly \u6771\u4eac\u30bf\u30ef\u30fc\u306e\u5c55\u671b\u53f0\u304b\u3089"}}`)
 	short := []byte(`{"data":{"id":"1","text":"tiny fly"}}`)
+	digits := []byte(`{"data":{"id":"1","text":"call 0"},"includes":{"posts":[{"text":"0123456789012"}]}}`)
+	control := []byte(`{"data":{"id":"1","text":"a ca\u0001nary\u001b sin\udb40\udc67gs"}}`)
 	for in, want := range map[string]string{
+		"can't dial 0123456789012":                                  "can't dial […]",
+		"bad a ca\x01nary\x1b sin\U000e0067gs!":                     "bad […]!",
+		`bad "a ca\x01nary\x1b sin\U000e0067gs"`:                    `bad "[…]"`,
+		`bad \xe6\x9d\xb1京タワーの展望台から`:                                "bad […]",
 		"dial tcp: connection refused":                              "dial tcp: connection refused",
 		"tweet 1626483873659092992 is refused":                      "tweet 1626483873659092992 is refused",
 		"value 'a canary sings: \"tra-la\", café' is too long":      "value '[…]' is too long",
@@ -48,7 +54,7 @@ func TestPosts(t *testing.T) {
 		"refused: TINY FLY!":                                        "refused: […]!",
 		"":                                                          "",
 	} {
-		if got := redact.Posts(in, long, short); got != want {
+		if got := redact.Posts(in, long, short, digits, control); got != want {
 			t.Errorf("Posts(%q) = %q, want %q", in, got, want)
 		}
 	}

@@ -77,6 +77,13 @@ func (r *Ring[T]) Reader(from uint64, policy Policy, lost func(T)) *Reader[T] {
 	return rd
 }
 
+// Next returns the position behind the newest item.
+func (r *Ring[T]) Next() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.next
+}
+
 // Full reports whether a blocking reader keeps the ring full.
 func (r *Ring[T]) Full() bool {
 	r.mu.Lock()
@@ -254,11 +261,13 @@ func (rd *Reader[T]) Seek(pos uint64) {
 	rd.wake()
 }
 
-// SeekOldest moves the reader to the oldest item kept, unless it is past it.
-func (rd *Reader[T]) SeekOldest() {
+// SeekOldest moves the reader to the oldest item kept, unless it is past it, and
+// returns its position.
+func (rd *Reader[T]) SeekOldest() uint64 {
 	rd.ring.mu.Lock()
 	defer rd.ring.mu.Unlock()
 	rd.pos = max(rd.pos, rd.ring.first)
+	return rd.pos
 }
 
 // Waiting returns how many items the reader has not read yet, the bytes of
