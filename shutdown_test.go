@@ -35,10 +35,6 @@ func (m *pruning) Commit(ctx context.Context, c map[string]uint64) error {
 	return nil
 }
 
-type hangDeleter struct{ *recorder }
-
-func (h *hangDeleter) Delete(ctx context.Context, ids []string) error { return h.Deliver(ctx, nil) }
-
 type blockHandler struct{ gate chan struct{} }
 
 func (h blockHandler) Enabled(context.Context, slog.Level) bool { return true }

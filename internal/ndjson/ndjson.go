@@ -48,6 +48,10 @@ func (r *Reader) Next() ([][]byte, error) {
 	}
 	read, err := r.src.Read(r.buf[r.n:])
 	if read == 0 && err != nil {
+		if r.skipped > 0 { // and never ended
+			r.oversized(r.skipped + r.n)
+			r.skipped, r.n = 0, 0
+		}
 		return nil, err
 	}
 	if read == 0 {

@@ -47,6 +47,9 @@ func want(data string, limit int) (lines []string, oversized int, rest string) {
 	rest = strings.TrimSuffix(parts[len(parts)-1], "\r")
 	if len(rest) > limit {
 		rest = ""
+		if len(parts[len(parts)-1]) > limit+1 {
+			oversized++
+		}
 	}
 	return lines, oversized, rest
 }

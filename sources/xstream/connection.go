@@ -24,10 +24,18 @@ type connection struct {
 	healthy bool      // it stood for longer than a keep-alive takes
 
 	offset time.Duration // of X's clock from ours
-	read   time.Time     // by X's clock: when the last read had returned
 	tweets []*tweetstream.Tweet
 	reason string // that X gave for the end
+
+	malformed int       // messages since said
+	said      time.Time // when malformed messages were last logged
 }
+
+// sayEvery is how often messages that are no Posts are logged.
+const sayEvery = 10 * time.Second
+
+// waited is how long a read takes that did not find data there at once.
+const waited = time.Millisecond
 
 // An emitError says that the log does not take tweets any more.
 type emitError struct{ err error }
@@ -47,6 +55,7 @@ func (c *connection) run(ctx context.Context) error {
 
 	err := c.open(ctx, watch)
 	if err != nil && context.Cause(ctx) == errStall {
+		c.client.CloseIdleConnections()
 		err = errStall
 	}
 	return err
@@ -107,6 +116,7 @@ func (c *connection) readAll(ctx context.Context, body io.Reader, watch *time.Ti
 	lines := ndjson.NewReader(body, lineLimit)
 	oversized := 0
 	for {
+		asked := time.Now()
 		batch, err := lines.Next()
 		// The log may make us wait: that is no stall.
 		watch.Stop()
@@ -119,27 +129,18 @@ func (c *connection) readAll(ctx context.Context, body io.Reader, watch *time.Ti
 			c.count(func(st *Stats) { st.Oversized += uint64(n) })
 			c.logger.Error("a message over the limit is skipped", "count", n, "limit", lineLimit, "longest", lines.Longest)
 		}
-		heard := c.heardNow(len(batch) > 0, lines.Partial())
+		// All is heard up to now if the read had to wait for what it brought, and
+		// brought whole lines: else there may be more on its way to us, which
+		// was sent before.
+		heard := c.heard
+		if time.Since(asked) >= waited && !lines.Partial() || heard.IsZero() {
+			heard = c.clock()
+		}
 		if err := c.take(ctx, batch, heard); err != nil {
 			return err
 		}
 		watch.Reset(stall)
 	}
-}
-
-// heardNow returns the time up to which all is whole after a read that brought
-// lines, or none, and perhaps a part of the next: that part may have been sent
-// at any time since the read before.
-func (c *connection) heardNow(lines, partial bool) time.Time {
-	before := c.read
-	c.read = c.clock()
-	switch {
-	case !partial:
-		return c.read
-	case lines && !before.IsZero():
-		return before
-	}
-	return c.heard
 }
 
 // take emits the Posts among lines, which are what one read brought, and that
@@ -155,6 +156,7 @@ func (c *connection) take(ctx context.Context, lines [][]byte, heard time.Time) 
 			continue
 		}
 		t.Received = received
+		c.reason = "" // of a trouble that is over
 		if &t.Raw[0] != &line[0] && !utf8.Valid(line) {
 			repaired++
 		}
@@ -202,7 +204,11 @@ func (c *connection) message(line []byte, err error) {
 		return
 	}
 	c.count(func(st *Stats) { st.Malformed++ })
-	c.logger.Warn("a message that is no Post is left out", "length", len(line), "error", err)
+	if c.malformed++; time.Since(c.said) < sayEvery {
+		return
+	}
+	c.logger.Warn("messages that are no Posts are left out", "count", c.malformed, "length", len(line), "error", err)
+	c.said, c.malformed = time.Now(), 0
 }
 
 // withoutURL takes off the address, which holds all the fields asked for.

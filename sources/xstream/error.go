@@ -105,7 +105,8 @@ func parseProblem(body []byte) (p problem, ok bool) {
 func (s *Source) refusal(status int, header http.Header, body []byte) *Error {
 	p, ok := parseProblem(body)
 	if !ok && len(body) > 0 {
-		p.Detail = "an answer that is not X's: " + strconv.Quote(string(bytes.TrimSpace(body[:min(len(body), 80)])))
+		text := s.clean(string(bytes.TrimSpace(body))) // before it is cut: it may hold the token
+		p.Detail = "an answer that is not X's: " + strconv.Quote(text[:min(len(text), 80)])
 	}
 	e := &Error{
 		Status:          status,

@@ -2,6 +2,7 @@ package xstream
 
 import (
 	"errors"
+	"math/rand/v2"
 	"net/http"
 	"strconv"
 	"time"
@@ -25,7 +26,7 @@ func newReconnect() *reconnect {
 			backoff.WithInitialInterval(first),
 			backoff.WithMaxInterval(longest),
 			backoff.WithMultiplier(2),
-			backoff.WithRandomizationFactor(0.1),
+			backoff.WithRandomizationFactor(0), // see later
 			backoff.WithMaxElapsedTime(0),
 		)
 	}
@@ -58,12 +59,12 @@ func (r *reconnect) wait(err error) time.Duration {
 		if first {
 			return 0
 		}
-		return r.network.NextBackOff()
+		return later(r.network.NextBackOff())
 	}
 	if e.Status != http.StatusTooManyRequests {
-		return r.http.NextBackOff()
+		return later(r.http.NextBackOff())
 	}
-	wait := r.rate.NextBackOff()
+	wait := later(r.rate.NextBackOff())
 	if reset, err := strconv.ParseInt(e.header.Get("X-Rate-Limit-Reset"), 10, 64); err == nil && e.connectionIssue == "" {
 		if until := time.Unix(reset, 0).Sub(now(e.header)); until > 0 {
 			// A second more, for Date and the reset are cut to seconds.
@@ -71,6 +72,12 @@ func (r *reconnect) wait(err error) time.Duration {
 		}
 	}
 	return wait
+}
+
+// later adds up to a tenth, so that many programs do not come at once. X's times
+// are the least to wait, so that nothing is taken off.
+func later(d time.Duration) time.Duration {
+	return d + rand.N(d/10+1)
 }
 
 // linear is a backoff that grows by a step each time.

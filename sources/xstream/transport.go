@@ -22,6 +22,11 @@ func (s *Source) newClient(theirs *http.Client) *http.Client {
 		t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
 		t.TLSHandshakeTimeout = 10 * time.Second
 		t.DisableCompression = true // a compressor may hold back what it has until it has more
+		// HTTP/2 would open the next stream on the connection whose stream has
+		// just been found dead. With HTTP/1 each has a connection of its own.
+		t.ForceAttemptHTTP2 = false
+		t.Protocols = new(http.Protocols)
+		t.Protocols.SetHTTP1(true)
 		c.Transport = t
 	}
 	c.Transport = &authorized{s, c.Transport}
@@ -47,6 +52,14 @@ func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("User-Agent", "tweetstream")
 	return a.next.RoundTrip(req)
+}
+
+// CloseIdleConnections makes a client of the caller's, whose transport may speak
+// HTTP/2, leave a dead connection.
+func (a *authorized) CloseIdleConnections() {
+	if c, ok := a.next.(interface{ CloseIdleConnections() }); ok {
+		c.CloseIdleConnections()
+	}
 }
 
 // A tokenError is the failure of a TokenSource, which no retry mends.

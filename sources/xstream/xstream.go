@@ -213,8 +213,9 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 		return err
 	}
 	policy := newReconnect()
-	synced, again := s.sample, false // again: synced because X had no rules
-	said := ""                       // the last trouble that was logged
+	synced := s.sample
+	without := 0 // how often X had no rules, though they were declared
+	said := ""   // the last trouble that was logged
 	for ctx.Err() == nil {
 		if !synced {
 			err = s.SyncRules(ctx)
@@ -225,15 +226,18 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 			err = c.run(ctx)
 			if c.healthy {
 				policy.healthy()
-				said, again = "", false
+				said, without = "", 0
 			}
 			heard = c.heard
 		}
 		if ctx.Err() != nil {
 			break
 		}
-		if noRules(err) && len(s.declared) > 0 && !again {
-			synced, again = false, true // somebody has deleted them
+		if noRules(err) && len(s.declared) > 0 && without < 5 {
+			// Somebody has deleted them. That they are there again takes X some
+			// 20 s to notice.
+			synced = false
+			without++
 		} else if isFatal(err) {
 			return err
 		}

@@ -1,0 +1,20 @@
+package httpsink
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"net"
+	"net/http"
+)
+
+// NewTransport returns the transport that a Sink uses by default.
+func NewTransport() *http.Transport { return newTransport() }
+
+// Trust makes the sink's own transport trust the certificates of a test.
+func (s *Sink) Trust(pool *x509.CertPool) { s.own.TLSClientConfig = &tls.Config{RootCAs: pool} }
+
+// Dial makes the sink's own transport dial with f.
+func (s *Sink) Dial(f func(ctx context.Context, network, addr string) (net.Conn, error)) {
+	s.own.DialContext = f
+}

@@ -1,0 +1,172 @@
+package httpsource
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"net/http"
+	"os"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tweetstream-go/tweetstream"
+)
+
+const (
+	// bodyTime is how long a body may take to come.
+	bodyTime = 30 * time.Second
+
+	// bodies is how many of the longest bodies all of them may be at once.
+	bodies = 8
+
+	// maxMessages is the limit of a batch; the Streamer makes none that is
+	// longer.
+	maxMessages = 100_000
+
+	// maxListed is how many bad messages an answer lists.
+	maxListed = 100
+)
+
+// body is that of one request, as far as it was read.
+type body struct {
+	data []byte
+	held int64 // bytes of the Source's memory
+}
+
+// read reads the body of a request, within the limits.
+func (s *Source) read(b *body, w http.ResponseWriter, r *http.Request, batch bool) *refusal {
+	limit := s.message
+	if batch {
+		limit = s.batch
+	}
+	tooLarge := func() *refusal {
+		return refuse(http.StatusRequestEntityTooLarge, "size", "want a body of %d bytes at most", limit)
+	}
+	if r.ContentLength > int64(limit) {
+		return tooLarge()
+	}
+	src := http.MaxBytesReader(w, r.Body, int64(limit))
+	// Memory is taken as the bytes come: who announces a long body has not sent
+	// it yet.
+	next := 64 << 10
+	if 0 < r.ContentLength && r.ContentLength < 1<<20 {
+		next = int(r.ContentLength) + 1 // with one to see the end by
+	}
+	for {
+		if len(b.data) == cap(b.data) {
+			grown := min(max(next, 2*cap(b.data)), limit+1)
+			b.held += int64(grown)
+			if s.memory.Add(int64(grown)) > bodies*int64(s.batch) {
+				return refuse(http.StatusServiceUnavailable, "busy", "the requests under way hold too much")
+			}
+			// The old memory counts until the request ends, which is no loss:
+			// all of it together is less than the last.
+			b.data = append(make([]byte, 0, grown), b.data...)
+		}
+		n, err := src.Read(b.data[len(b.data):cap(b.data)])
+		b.data = b.data[:len(b.data)+n]
+		var large *http.MaxBytesError
+		switch {
+		case err == io.EOF:
+			return nil
+		case errors.As(err, &large):
+			return tooLarge()
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			return refuse(http.StatusRequestTimeout, "body", "the body did not come within %v", bodyTime)
+		case err != nil:
+			// Not 400: that would say that the Post is bad.
+			return refuse(http.StatusRequestTimeout, "body", "the body did not come as a whole")
+		}
+	}
+}
+
+var (
+	errNoJSON  = errors.New("not a JSON object, or bytes behind it")
+	errTooLong = errors.New("over the limit for a message")
+)
+
+// parse makes tweets of a body. They share no memory with it, so that one tweet
+// that is kept does not keep a whole body.
+func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, repaired int, _ *refusal) {
+	received := time.Now()
+	take := func(raw []byte) error {
+		t, err := s.parseMessage(raw)
+		if err != nil {
+			return err
+		}
+		t.Received = received
+		tweets = append(tweets, t)
+		if !utf8.Valid(raw) {
+			repaired++
+		}
+		return nil
+	}
+	if !batch {
+		if err := take(data); err != nil {
+			return nil, 0, refuse(http.StatusBadRequest, "message", "%v", err)
+		}
+		return tweets, repaired, nil
+	}
+	var (
+		listed  []badMessage
+		bad     int
+		tooLong bool
+	)
+	for number, line := range lines(data) {
+		if len(tweets)+bad == maxMessages {
+			return nil, 0, refuse(http.StatusRequestEntityTooLarge, "size", "want %d messages at most", maxMessages)
+		}
+		err := take(line)
+		if err == nil {
+			continue
+		}
+		bad++
+		tooLong = tooLong || err == errTooLong
+		if len(listed) < maxListed {
+			listed = append(listed, badMessage{number, err.Error()})
+		}
+	}
+	status, reason := http.StatusBadRequest, "message"
+	switch {
+	case bad == 0 && len(tweets) == 0:
+		return nil, 0, refuse(status, reason, "the body holds no message")
+	case bad == 0:
+		return tweets, repaired, nil
+	case tooLong:
+		status, reason = http.StatusRequestEntityTooLarge, "size"
+	}
+	refused := refuse(status, reason, "none of the messages is stored, for %d of %d can't be", bad, bad+len(tweets))
+	refused.Messages = listed
+	return nil, 0, refused
+}
+
+func (s *Source) parseMessage(raw []byte) (*tweetstream.Tweet, error) {
+	if len(raw) > s.message {
+		return nil, errTooLong
+	}
+	// ParseTweet takes much on trust of X, which a sender is not given.
+	if !json.Valid(raw) {
+		return nil, errNoJSON
+	}
+	t, err := tweetstream.ParseTweet(bytes.Clone(bytes.TrimSpace(raw)))
+	if err != nil {
+		return nil, fmt.Errorf("no Post: %w", err)
+	}
+	return t, nil
+}
+
+// lines yields the lines that hold anything, and their numbers.
+func lines(data []byte) iter.Seq2[int, []byte] {
+	return func(yield func(int, []byte) bool) {
+		number := 0
+		for line := range bytes.Lines(data) {
+			number++
+			if line = bytes.TrimSpace(line); len(line) > 0 && !yield(number, line) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,124 @@
+package httpsource
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"strings"
+)
+
+// An Option configures a [Source].
+type Option func(*config)
+
+type config struct {
+	hosts        []string
+	authorize    func(*http.Request) error
+	authorizeSet bool
+	message      int
+	batch        int
+	requests     int
+}
+
+// Hosts adds to the names that requests may have in their Host header; the port
+// is not looked at. "*" stands for any: for a server behind one that checks it.
+// By default these are localhost and the addresses of the loopback interface.
+func Hosts(names ...string) Option {
+	return func(c *config) { c.hosts = append(c.hosts, names...) }
+}
+
+// Authorize has f decide on each request, before its body is read: an error
+// refuses it. Compare secrets in constant time, as crypto/subtle does. f is called
+// by many goroutines at once; its error is not shown to anybody. By default all
+// requests are let in.
+func Authorize(f func(*http.Request) error) Option {
+	return func(c *config) { c.authorize, c.authorizeSet = f, true }
+}
+
+// MaxMessage sets the limit for one message, in bytes. By default 4 MiB, as for
+// the stream of X.
+func MaxMessage(bytes int) Option {
+	return func(c *config) { c.message = bytes }
+}
+
+// MaxBatch sets the limit for the body of a batch, in bytes. By default 32 MiB.
+// More than 100,000 messages are refused in any case. The bodies under way may
+// take eight times as much in memory.
+func MaxBatch(bytes int) Option {
+	return func(c *config) { c.batch = bytes }
+}
+
+// MaxRequests sets how many requests may be under way at once. By default 256.
+func MaxRequests(n int) Option {
+	return func(c *config) { c.requests = n }
+}
+
+// validate returns an error that names each option that can't be used.
+func (c *config) validate() error {
+	var errs []error
+	bad := func(option, format string, args ...any) {
+		errs = append(errs, fmt.Errorf("httpsource: %s: %s", option, fmt.Sprintf(format, args...)))
+	}
+	for _, name := range c.hosts {
+		if !isHost(name) {
+			bad("Hosts", "%.64q: want the name or the address of a host, without a port", name)
+		}
+	}
+	if c.authorizeSet && c.authorize == nil {
+		bad("Authorize", "the function is nil")
+	}
+	if c.message < 1 {
+		bad("MaxMessage", "want 1 byte or more, got %d", c.message)
+	}
+	if c.batch < c.message {
+		bad("MaxBatch", "%d bytes do not hold one message of the longest, which is %d", c.batch, c.message)
+	}
+	if c.requests < 1 {
+		bad("MaxRequests", "want 1 or more, got %d", c.requests)
+	}
+	return errors.Join(errs...)
+}
+
+// hostList is what [Hosts] has named, as hostName writes it.
+type hostList map[string]bool
+
+func newHostList(names []string) hostList {
+	l := hostList{}
+	for _, name := range names {
+		l[hostName(name)] = true
+	}
+	return l
+}
+
+// has reports whether a request with this Host is let in.
+func (l hostList) has(host string) bool {
+	name := hostName(host)
+	if name == "localhost" || l[name] || l["*"] {
+		return true
+	}
+	addr, err := netip.ParseAddr(name)
+	return err == nil && addr.Unmap().IsLoopback()
+}
+
+// hostName returns a Host without its port, in lower case and without the dot
+// of the root; an IPv6 address without its brackets.
+func hostName(host string) string {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
+	return strings.ToLower(strings.TrimSuffix(host, "."))
+}
+
+func isHost(name string) bool {
+	if name == "*" {
+		return true
+	}
+	if _, err := netip.ParseAddr(hostName(name)); err == nil {
+		return true
+	}
+	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_')
+	})
+}
