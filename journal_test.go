@@ -259,3 +259,70 @@ func (j *slowJournal) Append(ctx context.Context, tweets []*tweetstream.Tweet, s
 	time.Sleep(time.Second)
 	return j.memory.Append(ctx, tweets, state)
 }
+
+// Killed right after the first tweet, a new sink is owed it in the next run.
+func TestNamesAreKnownBeforeTheFirstTweet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := memory{first: 7}
+		down := recorder{fail: func(context.Context, int, []*tweetstream.Tweet) error { return errDown }}
+		r := start(t, emitting(posts(1, 3)...), tweetstream.WithJournal(&m), tweetstream.WithSink("sink", &down))
+		m.mu.Lock()
+		got := maps.Clone(m.cursors) // as a kill would leave them, within the first second
+		m.mu.Unlock()
+		if diff := cmp.Diff(map[string]uint64{"sink": 7}, got); diff != "" {
+			t.Errorf("cursors (-want +got):\n%s", diff)
+		}
+		r.stop()
+	})
+}
+
+// Tweets taken out of turn, to tell a poison from an outage, do not hold the
+// cursor when they are delivered, nor does a poison that is given up.
+func TestCursorPassesWhatWasTakenOutOfTurn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m memory
+		var grave graveyard
+		sink := recorder{fail: func(_ context.Context, _ int, tweets []*tweetstream.Tweet) error {
+			if has(tweets, "2") || has(tweets, "3") {
+				return errDown
+			}
+			return nil
+		}}
+		odd := tweetstream.Keep(func(t *tweetstream.Tweet) bool { return t.ID != "5" })
+		r := start(t, each(posts(1, 40)), tweetstream.WithJournal(&m), tweetstream.WithSink("sink", &sink, tweetstream.Through(odd)), tweetstream.WithDeadLetter(grave.bury))
+		after(time.Hour)
+		s := r.sink("sink")
+		r.stop()
+		if m.cursors["sink"] != 40 || s.Waiting != 0 || s.State != tweetstream.Running {
+			t.Errorf("cursor %d, Stats %+v, want all 40 passed", m.cursors["sink"], s)
+		}
+		if diff := cmp.Diff([]string{"2", "3"}, grave.ids("sink", tweetstream.Rejected)); diff != "" {
+			t.Errorf("dead letter (-want +got):\n%s", diff)
+		}
+		if n := len(sink.got()); n != 37 {
+			t.Errorf("%d delivered, want 37", n)
+		}
+	})
+}
+
+// An append that is not where the log in memory is would shift every cursor.
+func TestJournalAtAnotherPositionEndsTheRun(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var sink recorder
+		var log lines
+		r := start(t, ending(posts(1, 3)...), tweetstream.WithJournal(&shifted{}), tweetstream.WithSink("sink", &sink), tweetstream.WithLogger(log.logger()))
+		if err := <-r.err; err == nil || !strings.Contains(err.Error(), "cursors") {
+			t.Errorf("Run() = %v", err)
+		}
+		if len(sink.got()) != 0 || !strings.Contains(log.String(), "tweets lost") {
+			t.Errorf("delivered %v; the log:\n%s", sink.got(), log.String())
+		}
+	})
+}
+
+type shifted struct{ memory }
+
+func (j *shifted) Append(ctx context.Context, tweets []*tweetstream.Tweet, state []byte) (uint64, error) {
+	next, err := j.memory.Append(ctx, tweets, state)
+	return next + 1, err
+}
