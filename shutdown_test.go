@@ -7,10 +7,8 @@ import (
 	"log/slog"
 	"math"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -99,19 +97,6 @@ func TestCancelWithACauseIsNoError(t *testing.T) {
 			t.Errorf("Run() = %v", err)
 		}
 	})
-}
-
-// signal.NotifyContext sets a cause.
-func TestSignalIsNoError(t *testing.T) {
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGUSR1)
-	defer stop()
-	var rec recorder
-	src := source(func(ctx context.Context, _ []byte, emit tweetstream.Emit) error { <-ctx.Done(); return ctx.Err() })
-	s, _ := tweetstream.New(src, tweetstream.WithSink("s", &rec))
-	time.AfterFunc(100*time.Millisecond, func() { syscall.Kill(syscall.Getpid(), syscall.SIGUSR1) })
-	if err := s.Run(ctx); err != nil {
-		t.Errorf("Run() = %v (cause %v)", err, context.Cause(ctx))
-	}
 }
 
 func TestEmitAfterACancelIsNoError(t *testing.T) {
