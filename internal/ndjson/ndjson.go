@@ -48,8 +48,9 @@ func (r *Reader) Next() ([][]byte, error) {
 	}
 	read, err := r.src.Read(r.buf[r.n:])
 	if read == 0 && err != nil {
-		if r.skipped > 0 { // and never ended
-			r.oversized(r.skipped + r.n)
+		// The last line, where it was not ended.
+		if length := r.skipped + len(bytes.TrimSuffix(r.buf[:r.n], []byte("\r"))); length > r.limit {
+			r.oversized(length)
 			r.skipped, r.n = 0, 0
 		}
 		return nil, err

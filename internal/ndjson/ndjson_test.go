@@ -47,9 +47,7 @@ func want(data string, limit int) (lines []string, oversized int, rest string) {
 	rest = strings.TrimSuffix(parts[len(parts)-1], "\r")
 	if len(rest) > limit {
 		rest = ""
-		if len(parts[len(parts)-1]) > limit+1 {
-			oversized++
-		}
+		oversized++
 	}
 	return lines, oversized, rest
 }
