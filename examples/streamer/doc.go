@@ -24,6 +24,18 @@
 //
 //	file:PATH   a file of NDJSON, each message as X sent it
 //	stdout:     the same on standard output; what is done without --to
+//	http://…    a POST of each message (application/json) to this URL; or https://…
+//	ws://HOST:PORT/PATH
+//	            a WebSocket that shows the messages to whoever connects to it
+//
+// A user and password in an http: URL become Basic authentication, over https or
+// to this machine only. On the command line others on the machine may see them: a
+// settings file is the better place.
+//
+// ws: is served by the streamer itself, on this machine only unless --remote says
+// otherwise. A viewer begins with the newest messages; ?tag=coop shows it those of
+// a tag. Pages of other origins can't read it, but for those that are named, as in
+// ws://127.0.0.1:8090/feed?origin=http://localhost:3000.
 //
 // A sink has a NAME, for logs and figures; by default its scheme. A "=" is the end
 // of a NAME only if no colon comes before it: file:a=b.ndjson has none.

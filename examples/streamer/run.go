@@ -17,6 +17,8 @@ type runCmd struct {
 	To     []string `sep:"none" placeholder:"[NAME=]URL" help:"Hand the Posts to this sink: ${schemes}. Can be given again, with a NAME for each further one of a scheme. By default stdout:."`
 	Stream string   `enum:"filtered,sample" default:"filtered" help:"Read the filtered stream, which goes by rules, or a sample of 1 % of all Posts, which knows no rules: filtered or sample."`
 
+	Remote bool `help:"Let a ws: sink listen on an address that other machines reach. Anybody there can then read the Posts."`
+
 	Prune      *string `placeholder:"PREFIX" help:"At the start, delete the rules at X that are not declared here and whose tag begins with PREFIX."`
 	Checkpoint *string `placeholder:"FILE" help:"Keep in this file how far the stream was read, to go on there after a restart."`
 }
@@ -36,7 +38,7 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 	if err != nil {
 		return usageError{err}
 	}
-	plugs, closeSinks, err := openSinks(ctx, targets)
+	plugs, closeSinks, err := openSinks(ctx, targets, logger)
 	if err != nil {
 		return err
 	}
@@ -78,7 +80,18 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 		to = []string{"stdout:"}
 	}
 	targets, err := parseTargets(to, s)
-	return rules, targets, err
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, t := range targets {
+		if t.listen == "" || c.Remote {
+			continue
+		}
+		if loopback, err := isLoopbackAddr(t.listen); err != nil || !loopback {
+			return nil, nil, misuse("%s %s: other machines could reach it: if that is meant, give --remote too", s.given("to"), shown(to[i]))
+		}
+	}
+	return rules, targets, nil
 }
 
 func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger *slog.Logger) []xstream.Option {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -19,16 +20,20 @@ type scheme struct {
 	form string // for the help
 
 	// parse checks what stands behind the colon, and opens nothing. Its errors
-	// show nothing of it that may be secret.
-	parse func(rest string) (opener, error)
+	// show nothing of it that may be secret. Of the target it sets open, and what
+	// else there is to say.
+	parse func(rest string) (target, error)
 }
 
 // An opener opens a sink. Its close is called after Run; it may be nil.
-type opener func(ctx context.Context) (sink tweetstream.Sink, close func() error, err error)
+type opener func(ctx context.Context, logger *slog.Logger) (sink tweetstream.Sink, close func() error, err error)
 
 var schemes = []scheme{
 	{"file", "file:PATH", parseFile},
 	{"stdout", "stdout:", parseStdout},
+	{"http", "http://…", parseHTTP("http:")},
+	{"https", "https://…", parseHTTP("https:")},
+	{"ws", "ws://HOST:PORT/PATH", parseWS},
 }
 
 func schemeForms() []string {
@@ -39,42 +44,44 @@ func schemeForms() []string {
 	return forms
 }
 
-func parseFile(rest string) (opener, error) {
+func parseFile(rest string) (target, error) {
 	path := rest
 	if strings.HasPrefix(path, "//") {
 		// The URL as RFC 8089 has it, of which the host must be empty.
 		if !strings.HasPrefix(path, "///") {
-			return nil, errors.New("want file:PATH, or file:///PATH for an absolute one")
+			return target{}, errors.New("want file:PATH, or file:///PATH for an absolute one")
 		}
 		path = path[2:]
 	}
 	if path == "" {
-		return nil, errors.New("want file:PATH: the path is empty")
+		return target{}, errors.New("want file:PATH: the path is empty")
 	}
-	return func(context.Context) (tweetstream.Sink, func() error, error) {
+	open := func(context.Context, *slog.Logger) (tweetstream.Sink, func() error, error) {
 		sink, err := filesink.Open(path)
 		if err != nil {
 			return nil, nil, err
 		}
 		return sink, sink.Close, nil
-	}, nil
+	}
+	return target{place: filepath.Clean(path), open: open}, nil
 }
 
-func parseStdout(rest string) (opener, error) {
+func parseStdout(rest string) (target, error) {
 	if rest != "" {
-		return nil, errors.New("stdout: has nothing behind the colon")
+		return target{}, errors.New("stdout: has nothing behind the colon")
 	}
-	return func(context.Context) (tweetstream.Sink, func() error, error) {
+	return target{open: func(context.Context, *slog.Logger) (tweetstream.Sink, func() error, error) {
 		sink := filesink.Stdout()
 		return sink, sink.Close, nil
-	}, nil
+	}}, nil
 }
 
 // A target is one --to, checked and not yet open.
 type target struct {
 	name   string
 	scheme string
-	place  string // scheme and what stands behind the colon, to tell targets apart
+	place  string // to tell targets of a scheme apart
+	listen string // the HOST:PORT where others get the Posts; empty if they do not
 	open   opener
 }
 
@@ -90,7 +97,7 @@ func parseTargets(texts []string, s *settings) ([]target, error) {
 		}
 		for i, other := range targets {
 			switch {
-			case other.place == t.place:
+			case other.scheme == t.scheme && other.place == t.place:
 				return nil, misuse("%s %s and %s are the same", s.given("to"), shown(texts[i]), shown(text))
 			case other.name == t.name:
 				return nil, misuse("%s %s and %s would both be the sink %q: give one of them a NAME, as in --to %s-2=%s…",
@@ -121,28 +128,34 @@ func parseTarget(text string) (target, error) {
 		if !targetName.MatchString(name) {
 			return target{}, errors.New("a NAME is a lower-case letter, then letters, digits and hyphens, 63 at most")
 		}
-		open, err := s.parse(rest)
-		if err != nil {
-			return target{}, err
-		}
-		return target{name: name, scheme: kind, place: kind + ":" + filepath.Clean(rest), open: open}, nil
+		t, err := s.parse(rest)
+		t.name, t.scheme = name, kind
+		return t, err
 	}
 	return target{}, fmt.Errorf("there is no scheme %q: want one of %s", kind, strings.Join(schemeForms(), ", "))
 }
 
 var (
-	credentials = regexp.MustCompile(`//[^/]*@`)
-	query       = regexp.MustCompile(`\?.*`)
+	credentials = regexp.MustCompile(`(?s)(:/{0,2}).*@`)
+	query       = regexp.MustCompile(`(?s)([?#]).*`)
+	segment     = regexp.MustCompile(`/[^/]{20,}`)
 )
 
-// shown returns a --to as errors may show it: without password and query.
+// shown returns a --to as errors may show it: without password and query. Chat
+// services have secrets in the path, too.
 func shown(text string) string {
-	return strconv.Quote(query.ReplaceAllString(credentials.ReplaceAllString(text, "//…@"), "?…"))
+	text = credentials.ReplaceAllString(text, "$1…@")
+	if kind, rest, ok := strings.Cut(text, "://"); ok {
+		rest = query.ReplaceAllString(rest, "$1…")
+		host, _, _ := strings.Cut(rest, "/")
+		text = kind + "://" + host + segment.ReplaceAllString(rest[len(host):], "/…")
+	}
+	return strconv.Quote(text)
 }
 
 // openSinks opens the targets in order, and returns what plugs them in and what
 // closes them. After an error nothing is open.
-func openSinks(ctx context.Context, targets []target) (plugs []tweetstream.Option, close func() error, err error) {
+func openSinks(ctx context.Context, targets []target, logger *slog.Logger) (plugs []tweetstream.Option, close func() error, err error) {
 	var closers []func() error
 	close = func() error {
 		var errs []error
@@ -152,7 +165,7 @@ func openSinks(ctx context.Context, targets []target) (plugs []tweetstream.Optio
 		return errors.Join(errs...)
 	}
 	for _, t := range targets {
-		sink, c, err := t.open(ctx)
+		sink, c, err := t.open(ctx, logger)
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("open sink %s: %w", t.name, err), close())
 		}

@@ -1,0 +1,299 @@
+package browser_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	posts   = `document.querySelectorAll('#posts > li').length`
+	first   = `document.querySelector('#posts > li')?.dataset.id`
+	live    = `document.querySelector('#state').dataset.state === 'live'`
+	total   = `Number(document.querySelector('#total').textContent.replace(/\D/g, ''))`
+	waiting = `Number(document.querySelector('#waiting').textContent.replace(/\D/g, ''))`
+)
+
+// Posts come, are filtered, wait while the page is paused, and keep still while
+// somebody reads.
+func TestLiveTimeline(t *testing.T) {
+	needBrowser(t)
+	s := start(t, freeAddr(t), "--rate", "20")
+	b := open(t, s.url, s.url+"/")
+	b.until("it is live", live)
+	b.until("30 Posts are shown", posts+` >= 30`)
+	b.until("a rate is shown", `parseFloat(document.querySelector('#rate').textContent) > 5`)
+
+	// Filters.
+	tag := func(name string) string {
+		return fmt.Sprintf(`[...document.querySelectorAll('#tags button')].find((b) => b.querySelector('.name').textContent === %q)`, name)
+	}
+	// A Post can match more rules than one.
+	without := func(names ...string) int {
+		return eval[int](b, fmt.Sprintf(`[...document.querySelectorAll('#posts > li')].filter((li) =>
+			![...li.querySelectorAll('.foot li')].some((tag) => %s.includes(tag.textContent))).length`, jsArray(t, names)))
+	}
+	b.until("all tags have a button", strings.Join([]string{tag("coop"), tag("golang"), tag("coffee")}, " && "))
+	if without("golang") == 0 {
+		t.Error("without a filter all Posts are of golang")
+	}
+	b.js(tag("golang") + ".click()")
+	b.until("Posts of golang are shown", posts+` > 3`)
+	if n := without("golang"); n != 0 {
+		t.Errorf("with golang chosen, %d other Posts are shown", n)
+	}
+	b.js(tag("coop") + ".click()")
+	b.until("Posts of both are shown", posts+` > 5`)
+	if n := without("golang", "coop"); n != 0 || without("golang") == 0 || without("coop") == 0 {
+		t.Errorf("with golang and coop chosen, %d other Posts are shown, or only those of one", n)
+	}
+	b.js(tag("All") + ".click()")
+	b.until("all are shown again", posts+` > 10`)
+	if without("golang", "coop") == 0 {
+		t.Error("the filter is still on")
+	}
+
+	// Pause, by keyboard.
+	b.js(`document.querySelector('#pause').focus()`)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until("it is paused", `document.querySelector('#state').dataset.state === 'paused'`)
+	top := eval[string](b, first)
+	b.until("Posts wait", waiting+` >= 10`)
+	if now := eval[string](b, first); now != top {
+		t.Error("the list has changed while it was paused")
+	}
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until("what waited is shown", fmt.Sprintf(`%s && %s !== %q && document.querySelector('#waiting').hidden`, live, first, top))
+	if n := eval[int](b, fmt.Sprintf(`[...document.querySelectorAll('#posts > li')].findIndex((li) => li.dataset.id === %q)`, top)); n < 10 {
+		t.Errorf("%d Posts are above the one that was newest, want those that waited", n)
+	}
+
+	// Who reads further down is not disturbed.
+	b.until("there is something to scroll", posts+` > 60`)
+	b.js(`window.scrollTo(0, 1500)`)
+	b.until("it is scrolled", `window.scrollY === 1500`)
+	const inView = `(() => { const li = document.elementFromPoint(innerWidth / 2, 500).closest('li'); return li.dataset.id + ' ' + li.getBoundingClientRect().top; })()`
+	b.until("new Posts are announced", `!document.querySelector('#news').hidden`)
+	place := eval[string](b, inView)
+	b.until("more come", `parseInt(document.querySelector('#news').textContent) >= 20`)
+	if now := eval[string](b, inView); now != place {
+		t.Errorf("what is read has moved from %q to %q", place, now)
+	}
+	b.screenshot("news")
+	b.click("#news")
+	b.until("the newest are shown", `window.scrollY === 0 && document.querySelector('#news').hidden`)
+
+	// No more links than there should be.
+	if bad := eval[int](b, `[...document.querySelectorAll('#posts a')].filter((a) => !a.href.startsWith('https://') || a.rel !== 'noopener noreferrer nofollow').length`); bad != 0 {
+		t.Errorf("%d links are not https:, or tell where they come from", bad)
+	}
+}
+
+// The server is killed and comes back: so does the page, by itself.
+func TestConnectionComesBack(t *testing.T) {
+	needBrowser(t)
+	addr := freeAddr(t)
+	s := start(t, addr, "--rate", "20")
+	b := open(t, s.url, s.url+"/")
+	b.until("Posts are shown", live+` && `+posts+` > 5`)
+	before := eval[int](b, total)
+
+	b.expectOutage(true)
+	s.kill()
+	b.until("it says that it waits", `/^Reconnecting in \d+ s$/.test(document.querySelector('#state-text').textContent)`)
+	b.until("it keeps what was there", posts+` > 5`)
+	b.screenshot("reconnecting")
+	start(t, addr, "--rate", "20")
+	b.until("it is live again, with new Posts", fmt.Sprintf(`%s && %s >= %d`, live, total, before+10))
+	if n := eval[int](b, posts+` - new Set([...document.querySelectorAll('#posts > li')].map((li) => li.dataset.id)).size`); n != 0 {
+		t.Errorf("%d Posts are there twice", n)
+	}
+	// A connection that is cut and comes back at once shows nothing twice.
+	b.until("it goes on", fmt.Sprintf(`%s >= %d`, total, before+20))
+}
+
+// However many come, the list is bounded and the browser keeps up.
+func TestManyPosts(t *testing.T) {
+	needBrowser(t)
+	s := start(t, freeAddr(t), "--rate", "200")
+	b := open(t, s.url, s.url+"/")
+	b.js(`window.long = []; new PerformanceObserver((l) => long.push(...l.getEntries().map((e) => e.duration))).observe({ type: 'longtask' })`)
+	b.until("1,500 Posts have come", total+` >= 1500`)
+	if n := eval[int](b, posts); n > 500 {
+		t.Errorf("%d Posts are in the list, want 500 at most", n)
+	}
+	t.Logf("the longest tasks of the page, of %d: %v ms", eval[int](b, `long.length`), eval[[]float64](b, `long.sort((a, b) => b - a).slice(0, 5)`))
+}
+
+func message(t *testing.T, m map[string]any) string {
+	t.Helper()
+	raw, err := json.Marshal(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(raw)
+}
+
+func jsArray(t *testing.T, names []string) string {
+	t.Helper()
+	js, err := json.Marshal(names)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(js)
+}
+
+type object = map[string]any
+
+// What strangers write is text, whatever it looks like.
+func TestHostilePosts(t *testing.T) {
+	needBrowser(t)
+	s := start(t, freeAddr(t), "--receive")
+	b := open(t, s.url, s.url+"/")
+	b.until("it is live", live)
+	const script = `<script>window.pwned = 1</script><img src=x onerror="window.pwned = 2; alert(1)">`
+	const address = `javascript:window.pwned=3//`
+	for i, m := range []object{
+		{"data": object{"id": "1", "text": script, "author_id": "9"}, "includes": object{"users": []object{{"id": "9", "username": `"><svg onload=alert(1)>`, "name": script}}}},
+		{
+			"data": object{
+				"id": "2", "text": address + " see", "author_id": "9", "lang": `en" onclick="alert(1)`,
+				"entities":    object{"urls": []object{{"start": 0, "end": len(address), "url": address, "display_url": "good.example", "expanded_url": address}}},
+				"attachments": object{"media_keys": []string{"m", "none"}},
+			},
+			"includes":       object{"users": []object{{"id": "9", "username": "javascript:alert(1)", "name": "n"}}, "media": []object{{"media_key": "m", "type": script, "alt_text": script, "url": address}}},
+			"matching_rules": []object{{"id": "1", "tag": script}},
+		},
+		{"data": object{"id": "3", "text": "http is no https", "entities": object{"urls": []object{{"start": 0, "end": 4, "url": "http", "display_url": "x"}}}}},
+		{"data": object{"id": "4", "text": "𝒳 &amp;lt;b> #tag 𝒳", "entities": object{"hashtags": []object{{"start": 13, "end": 17, "tag": "../../x?y#z"}, {"start": -1, "end": 4e9}, {"start": "0", "end": nil}}}}},
+		{"data": object{"id": "5", "text": 5, "entities": []int{1}, "author_id": object{}, "created_at": "x", "referenced_tweets": "x", "attachments": nil, "edit_history_tweet_ids": "12"}, "includes": "x", "matching_rules": object{}},
+		{"data": object{"id": "6", "text": "constructor", "author_id": "__proto__"}, "includes": object{"users": []object{{"id": "__proto__", "name": "x"}}}, "matching_rules": []object{{"tag": "__proto__"}, {"tag": "constructor"}}},
+	} {
+		if status := s.post(t, message(t, m)); status != 204 {
+			t.Fatalf("message %d: status %d, want 204", i+1, status)
+		}
+	}
+	b.until("all are shown", posts+` === 6`)
+	text := func(id int) string {
+		return eval[string](b, fmt.Sprintf(`document.querySelector('li[data-id="%d"] .text').textContent`, id))
+	}
+	for id, want := range map[int]string{1: script, 2: address + " see", 3: "http is no https", 4: "𝒳 &lt;b> #tag 𝒳", 6: "constructor"} {
+		if got := text(id); got != want {
+			t.Errorf("Post %d is shown as %q, want %q", id, got, want)
+		}
+	}
+	if name := eval[string](b, `document.querySelector('li[data-id="1"] .name').textContent`); name != script {
+		t.Errorf("the name is shown as %q, want it as it is", name)
+	}
+	want := []string{"https://x.com/hashtag/..%2F..%2Fx%3Fy%23z"}
+	if diff := cmp.Diff(want, eval[[]string](b, `[...document.querySelectorAll('#posts .text a')].map((a) => a.href)`)); diff != "" {
+		t.Errorf("links in texts (-want +got):\n%s", diff)
+	}
+	if n := eval[int](b, `document.querySelectorAll('#posts script, #posts img, #posts [onclick], #posts svg[onload], a[href^="javascript"]').length`); n != 0 {
+		t.Errorf("%d elements come out of Posts", n)
+	}
+	if eval[bool](b, `'pwned' in window`) || b.dialogs > 0 {
+		t.Error("a script out of a Post has run")
+	}
+	if diff := cmp.Diff([]string{"All", "__proto__", script, "constructor", "untagged"}, eval[[]string](b, `[...document.querySelectorAll('#tags .name')].map((e) => e.textContent)`)); diff != "" {
+		t.Errorf("tags (-want +got):\n%s", diff)
+	}
+	b.screenshot("hostile")
+}
+
+// Each kind of Post is shown as X wants it shown.
+func TestKindsOfPosts(t *testing.T) {
+	needBrowser(t)
+	s := start(t, freeAddr(t), "--receive")
+	samples, err := os.ReadFile("testdata/kinds.ndjson")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(strings.TrimSpace(string(samples)), "\n")
+	for _, line := range lines {
+		if status := s.post(t, line); status != 204 {
+			t.Fatalf("status %d for %.80s", status, line)
+		}
+	}
+	b := open(t, s.url, s.url+"/")
+	b.until("all are shown", fmt.Sprintf("%s === %d", posts, len(lines)))
+	shown := func(id, selector string) string {
+		return eval[string](b, fmt.Sprintf(`document.querySelector('li[data-id="%s"] %s')?.innerText ?? '(none)'`, id, selector))
+	}
+	for _, want := range []struct{ id, selector, text string }{
+		{"101", ".who .name", "Ada Example"},
+		{"101", ".who .user", "@ada_example"},
+		{"101", ".text", "Tea & trains with @grace_example, see example.com/timetables… #coop $TEA"},
+		{"102", ".edited", "Edited"},
+		{"103", ".about", "@ada_example reposted"},
+		{"103", ".who .name", "Grace Example"},
+		{"103", ".text", "The whole of a long Post, which is longer than what the repost shows of it."},
+		{"104", ".about", "Replying to @grace_example"},
+		{"105", ".quoted .name", "Grace Example"},
+		{"105", ".quoted .text", "The Post that is quoted"},
+		{"106", ".quoted", "The quoted Post did not come along"},
+		{"107", "summary", "This Post may hold sensitive content"},
+		{"107", ".text", ""},
+		{"108", ".media", "Photo: A red kite\nVideo 1:05"},
+		{"109", ".poll", "Tea\nCoffee"},
+	} {
+		if got := shown(want.id, want.selector); strings.TrimSpace(got) != want.text {
+			t.Errorf("Post %s, %s: %q, want %q", want.id, want.selector, got, want.text)
+		}
+	}
+	links := eval[map[string]string](b, `Object.fromEntries([...document.querySelectorAll('li[data-id="101"] a')].map((a) => [a.textContent, a.href]))`)
+	for text, want := range map[string]string{
+		"Ada Example":             "https://x.com/ada_example",
+		"@ada_example":            "https://x.com/ada_example",
+		"@grace_example":          "https://x.com/grace_example",
+		"#coop":                   "https://x.com/hashtag/coop",
+		"$TEA":                    "https://x.com/search?q=%24TEA",
+		"example.com/timetables…": "https://t.co/aaaaaaaaaa",
+		"View on X":               "https://x.com/ada_example/status/101",
+	} {
+		if links[text] != want {
+			t.Errorf("the link %q goes to %q, want %q", text, links[text], want)
+		}
+	}
+	b.click(`li[data-id="107"] summary`)
+	b.until("the veil is lifted", `document.querySelector('li[data-id="107"] .text').checkVisibility()`)
+	if got := shown("107", ".text"); got != "What not all want to see" {
+		t.Errorf("behind the veil is %q", got)
+	}
+	b.js(`document.activeElement.blur(); document.querySelector('li[data-id="107"] details').open = false`)
+
+	b.scheme("light")
+	b.do(chromedp.EmulateViewport(1000, 1500))
+	b.screenshot("kinds-light")
+	b.scheme("dark")
+	b.do(chromedp.EmulateViewport(390, 1900, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+	b.screenshot("kinds-dark-phone")
+}
+
+// Pictures of the page as it is by itself.
+func TestScreenshots(t *testing.T) {
+	needBrowser(t)
+	s := start(t, freeAddr(t), "--rate", "20")
+	b := open(t, s.url, s.url+"/")
+	b.until("there are Posts", posts+` > 40`)
+	for _, scheme := range []string{"light", "dark"} {
+		b.scheme(scheme)
+		b.do(chromedp.EmulateViewport(1100, 900))
+		b.screenshot("desktop-" + scheme)
+		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile))
+		b.screenshot("phone-" + scheme)
+		if wide := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
+			t.Errorf("on a phone the page is %d pixels too wide", wide)
+		}
+	}
+	empty := start(t, freeAddr(t), "--receive")
+	b = open(t, empty.url, empty.url+"/")
+	b.until("it is live", live)
+	b.screenshot("empty")
+}

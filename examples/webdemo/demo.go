@@ -1,0 +1,240 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"log"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/examples/internal/web"
+	"github.com/tweetstream-go/tweetstream/sinks/filesink"
+	"github.com/tweetstream-go/tweetstream/sinks/httpsink"
+	"github.com/tweetstream-go/tweetstream/sinks/wshub"
+	"github.com/tweetstream-go/tweetstream/sources/httpsource"
+	"github.com/tweetstream-go/tweetstream/sources/xstream"
+	"github.com/tweetstream-go/tweetstream/xtest"
+)
+
+const (
+	// maxRate is a little more than all of X in its busiest second.
+	maxRate = 150_000
+
+	// newest is with how many Posts a viewer begins.
+	newest = 200
+)
+
+// viewers is the second service: it takes Posts over HTTP, and hands them to the
+// browsers and to the archive.
+type viewers struct {
+	source   *httpsource.Source
+	hub      *wshub.Hub
+	streamer *tweetstream.Streamer
+	archive  *filesink.Sink // nil if there is none
+}
+
+func (c *cli) openViewers(logger *slog.Logger) (*viewers, error) {
+	var v viewers
+	var err error
+	if v.source, err = httpsource.New(httpsource.Hosts(c.hosts()...)); err != nil {
+		return nil, err
+	}
+	if v.hub, err = wshub.New(wshub.Newest(newest), wshub.Hosts(c.hosts()...), wshub.Logger(logger)); err != nil {
+		return nil, err
+	}
+	opts := []tweetstream.Option{tweetstream.WithLogger(logger), tweetstream.WithSink("hub", v.hub)}
+	if c.Archive != "" {
+		if v.archive, err = filesink.Open(c.Archive); err != nil {
+			return nil, fmt.Errorf("--archive: %w", err)
+		}
+		opts = append(opts, tweetstream.WithSink("archive", v.archive))
+	}
+	if v.streamer, err = tweetstream.New(v.source, opts...); err != nil {
+		return nil, errors.Join(err, v.close())
+	}
+	return &v, nil
+}
+
+func (v *viewers) close() error {
+	if v.archive == nil {
+		return nil
+	}
+	return v.archive.Close()
+}
+
+// reader is the first service: it reads X and posts what comes to the second, at
+// a listener of its own: to it the second is as far away as another machine. X is
+// simulated, and a part of it here.
+type reader struct {
+	x        *xtest.Server
+	atX      net.Listener
+	atWeb    net.Listener // where the second service takes Posts
+	token    string       // others on this machine are none of the first service
+	sink     *httpsink.Sink
+	streamer *tweetstream.Streamer
+}
+
+func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
+	r := &reader{token: rand.Text()}
+	defer func() {
+		if err != nil {
+			r.close()
+		}
+	}()
+	if r.x, err = xtest.New(xtest.Rate(c.Rate)); err != nil {
+		return nil, err
+	}
+	if r.atX, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	if r.atWeb, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	var rules []tweetstream.Rule
+	for _, tag := range c.tags() {
+		rules = append(rules, tweetstream.Rule{Tag: tag, Value: tag + " OR #" + tag})
+	}
+	source, err := xstream.New(xstream.Token("simulated"),
+		xstream.BaseURL("http://"+r.atX.Addr().String()),
+		xstream.Rules(rules...),
+		xstream.Logger(logger))
+	if err != nil {
+		return nil, err
+	}
+	r.sink, err = httpsink.New("http://"+r.atWeb.Addr().String()+"/tweets", httpsink.Header("Authorization", "Bearer "+r.token))
+	if err != nil {
+		return nil, err
+	}
+	r.streamer, err = tweetstream.New(source,
+		tweetstream.WithLogger(logger),
+		tweetstream.WithSink("web", r.sink, tweetstream.Batch(100, 0)))
+	return r, err
+}
+
+// close closes what openReader has opened, as far as it has come.
+func (r *reader) close() {
+	if r.x != nil {
+		r.x.Close()
+	}
+	for _, l := range []net.Listener{r.atX, r.atWeb} {
+		if l != nil {
+			_ = l.Close() // the server has closed it, or nobody has used it
+		}
+	}
+	if r.sink != nil {
+		_ = r.sink.Close() // it closes connections, and never fails
+	}
+}
+
+// serve runs all of it until ctx is done, or a part fails.
+func (c *cli) serve(ctx context.Context, logger *slog.Logger) (err error) {
+	guard, err := c.guard()
+	if err != nil {
+		return err
+	}
+	v, err := c.openViewers(logger)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	var r *reader
+	if !c.Receive {
+		if r, err = c.openReader(logger); err != nil {
+			return err
+		}
+		defer r.close()
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen: %w", err)
+	}
+
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	p := parts{fail: fail, log: slog.NewLogLogger(logger.Handler(), slog.LevelDebug)}
+	stopViewers := p.run(v.streamer.Run)
+	p.serve(listener, web.NewServer(guard(routes(v, r))))
+	stopReader := func() {}
+	if r != nil {
+		x := web.NewServer(r.x)
+		x.WriteTimeout = 0 // a stream has no end
+		p.serve(r.atX, x)
+		p.serve(r.atWeb, web.NewServer(bearer(r.token, v.source)))
+		stopReader = p.run(r.streamer.Run)
+	}
+	c.greet(listener.Addr().String())
+
+	<-ctx.Done()
+	stopReader()  // it posts what it has received,
+	stopViewers() // and that reaches the viewers and the archive
+	leave, done := context.WithTimeout(context.Background(), 2*time.Second)
+	defer done()
+	_ = v.hub.Close(leave) // a viewer that does not take its leave in time is no failure
+	p.shutDown()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// bearer lets those requests through that have the token.
+func bearer(token string, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		given, _ := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if subtle.ConstantTimeCompare([]byte(given), []byte(token)) != 1 {
+			http.Error(w, "not authorized", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// parts are the servers and Streamers under way. The first that fails ends all.
+type parts struct {
+	fail    context.CancelCauseFunc
+	log     *log.Logger
+	servers []*http.Server
+	running sync.WaitGroup
+}
+
+// serve serves until shutDown.
+func (p *parts) serve(l net.Listener, server *http.Server) {
+	server.ErrorLog = p.log
+	p.servers = append(p.servers, server)
+	p.running.Go(func() {
+		if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			p.fail(err)
+		}
+	})
+}
+
+func (p *parts) shutDown() {
+	for _, s := range p.servers {
+		_ = web.Shutdown(s)
+	}
+	p.running.Wait()
+}
+
+// run runs f until stop, which waits for its end.
+func (p *parts) run(f func(context.Context) error) (stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := f(ctx); err != nil {
+			p.fail(err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}

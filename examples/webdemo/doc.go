@@ -1,0 +1,69 @@
+// Webdemo shows Posts in a browser, as they come.
+//
+//	go run ./examples/webdemo
+//
+// needs nothing: the Posts come from a simulated X. Open the address that it
+// prints; Ctrl-C ends it.
+//
+// It is one process that holds what would be two services, each with a Streamer
+// of its own, coupled over HTTP:
+//
+//	simulated X → xstream → httpsink ── HTTP ──> httpsource ┬→ wshub → browsers
+//	                                                        └→ filesink → --archive
+//
+// With --receive only the second one is there, and the first is a streamer in
+// another process, which reads X itself or a simulator:
+//
+//	webdemo --receive
+//	streamer --tag coop --to http://127.0.0.1:8080/tweets
+//
+// # Routes
+//
+//	GET  /        the page
+//	GET  /ws      the feed: a WebSocket with one message, as X sent it, a frame;
+//	              ?tag=coop leaves out what matched no rule of that tag
+//	POST /tweets  takes messages and shows them: application/json for one,
+//	              application/x-ndjson for one a line
+//	GET  /stats   figures, as JSON
+//
+// To show a Post of your own:
+//
+//	curl --json '{"data":{"id":"1","text":"hello"}}' http://127.0.0.1:8080/tweets
+//
+// # Settings
+//
+// Each flag can stand in a YAML file: webapp.yaml in the working directory, or
+// the one that --config names. The command line goes before the file. Two files
+// lie beside this one, by which webdemo and streamer find each other:
+//
+//	cd examples/webdemo
+//	go run .                        # reads webapp.yaml: it waits for Posts
+//	go run ../streamer --tag coop   # reads streamer.yaml: it posts them there
+//
+// or, from the root of the repository:
+//
+//	go run ./examples/webdemo --config examples/webdemo/webapp.yaml
+//	go run ./examples/streamer --config examples/webdemo/streamer.yaml --tag coop
+//
+// The streamer reads X with the token in bearer.txt. To do without, start
+// "streamer simulate" too, and give the other one --api-url http://127.0.0.1:8089.
+//
+// Posts are kept in memory, some hundreds, for those who open the page later. A
+// file of them is written only with --archive.
+//
+// # Who may see it
+//
+// It listens on this machine only. For any other address it wants --password-file,
+// whose password is then asked for on every route (Basic authentication, with any
+// user name), or --remote, with which whoever reaches the address may read and
+// post. A password goes over the wire as it is: put a server with TLS in front,
+// and name it with --host. Requests for other hosts than those of --listen and
+// --host are refused, and so are POSTs of pages of other origins.
+//
+// # Ending
+//
+// SIGINT and SIGTERM end it in order: what was received is delivered, and viewers
+// are told (close code 1001). A second signal ends it at once. The exit code is 0
+// after a signal, 1 after a failure, 2 for wrong usage or settings, and 130 after
+// a second signal.
+package main

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"regexp"
+	"strings"
+	"syscall"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/tweetstream-go/tweetstream/examples/internal/web"
+	"github.com/tweetstream-go/tweetstream/sources/httpsource"
+)
+
+const description = `Shows Posts in a browser, as they come.
+
+Without any flag the Posts are made up by a simulated X. A flag can also be set in a YAML file, by its name; the command line goes before the file.`
+
+type cli struct {
+	Config       string   `placeholder:"FILE" help:"Read settings from this YAML file. By default webapp.yaml, if it is there."`
+	Listen       string   `default:"127.0.0.1:8080" placeholder:"ADDR" help:"Listen on this address (${default})."`
+	Host         []string `sep:"none" placeholder:"NAME" help:"Answer requests for this host too, such as that of a server in front. Can be given again."`
+	Remote       bool     `help:"Let --listen be an address that other machines reach. Anybody there can then read and post."`
+	PasswordFile string   `placeholder:"FILE" help:"Ask for the password in this file, on every route."`
+	Archive      string   `placeholder:"FILE" help:"Write the Posts into this file too, one message a line. By default none is written."`
+	Receive      bool     `help:"Take Posts from a streamer (--to http://…/tweets) instead of the simulated X."`
+	Rate         float64  `default:"3" placeholder:"N" help:"Let the simulated X make N Posts a second (${default})."`
+	Tag          []string `sep:"none" placeholder:"WORD" help:"Let the simulated X make Posts with this word. Can be given again. By default coop, golang and coffee."`
+}
+
+// The exit codes, but for 0.
+const (
+	failed      = 1
+	misused     = 2
+	interrupted = 130 // by a second signal, as shells have it for SIGINT
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+func run(args []string) int {
+	var c cli
+	s := settings{values: map[string]any{}, given: map[string]bool{}}
+	parser := kong.Must(&c,
+		kong.Name("webdemo"),
+		kong.Description(description),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.Resolvers(s),
+		kong.Bind(s),
+	)
+	_, err := parser.Parse(args)
+	if err == nil {
+		err = c.check(s)
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "webdemo: %s\nSee webdemo --help.\n", oneLine(err))
+		return misused
+	}
+	ctx, stop := untilSignal()
+	defer stop()
+	if err := c.serve(ctx, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))); err != nil {
+		fmt.Fprintf(os.Stderr, "webdemo: %s\n", oneLine(err))
+		return failed
+	}
+	return 0
+}
+
+// oneLine returns errors that were joined, and stand in lines of their own.
+func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+
+// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The
+// second ends the process.
+func untilSignal() (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		os.Exit(interrupted)
+	}()
+	return ctx, func() {
+		signal.Stop(signals)
+		cancel()
+	}
+}
+
+// word is what makes a word and a hashtag.
+var word = regexp.MustCompile(`^[\p{L}\p{M}\p{N}_]*\p{L}[\p{L}\p{M}\p{N}_]*$`)
+
+// check finds what can't be, before anything is opened.
+func (c *cli) check(s settings) error {
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q: want HOST:PORT, as in 127.0.0.1:8080", c.Listen)
+	}
+	if !web.IsLoopback(host) && !c.Remote && c.PasswordFile == "" {
+		return fmt.Errorf("--listen %q: other machines could reach it: give --password-file, or, if everybody there may read and post, --remote", c.Listen)
+	}
+	for _, h := range c.Host {
+		if _, err := httpsource.New(httpsource.Hosts(h)); err != nil || h == "*" {
+			return fmt.Errorf("--host %q: want a name or an address, without a port", h)
+		}
+	}
+	if c.Receive && (len(c.Tag) > 0 || s.given["rate"]) {
+		return errors.New("--tag and --rate are for the simulated X, which --receive turns off")
+	}
+	if c.Rate <= 0 || c.Rate > maxRate {
+		return fmt.Errorf("--rate %v: want more than 0 and at most %d", c.Rate, maxRate)
+	}
+	for _, t := range c.Tag {
+		if !word.MatchString(t) {
+			return fmt.Errorf("--tag %q: want a plain word of letters and digits", t)
+		}
+	}
+	return nil
+}
+
+// hosts are the names under which the server is asked for.
+func (c *cli) hosts() []string {
+	host, _, _ := net.SplitHostPort(c.Listen) // checked
+	return append(web.Hosts(host), c.Host...)
+}
+
+// tags are what the simulated X makes Posts about.
+func (c *cli) tags() []string {
+	if len(c.Tag) == 0 {
+		return []string{"coop", "golang", "coffee"}
+	}
+	return c.Tag
+}
+
+// greet says where the page is, and what is on it.
+func (c *cli) greet(addr string) {
+	host, port, _ := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = cmp.Or(append(c.Host, "localhost")[0])
+	}
+	url := "http://" + net.JoinHostPort(host, port)
+	if c.Receive {
+		fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows what is posted to it, as by\n\n    streamer --tag coop --to %s/tweets\n\nCtrl-C ends it.\n", url, url)
+		return
+	}
+	fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows made-up Posts of a simulated X, %v a second, about %s.\nCtrl-C ends it.\n", url, c.Rate, strings.Join(c.tags(), ", "))
+}

@@ -1,0 +1,4 @@
+package wshub
+
+// AppendHeader is appendHeader, for tests.
+var AppendHeader = appendHeader

@@ -1,0 +1,327 @@
+package wshub
+
+import (
+	"context"
+	"errors"
+	"net"
+	"runtime"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/tweetstream-go/tweetstream"
+)
+
+const (
+	// maxRaw is the longest message that is taken. X's lines are limited to
+	// 4 MiB.
+	maxRaw = 32 << 20
+
+	// maxAhead is how far the log may get ahead of the workers: so little that
+	// what they write is still in the processor's cache.
+	maxAhead = 1 << 20
+
+	// sendBuffer is how much the system may keep for a viewer. It would take
+	// megabytes for one who reads nothing, unseen by MaxLag.
+	sendBuffer = 256 << 10
+
+	// maxWorkers is how many goroutines write to all viewers.
+	maxWorkers = 16
+)
+
+// ErrClosed is what [Hub.Deliver] returns after [Hub.Close].
+var ErrClosed = errors.New("wshub: the hub is closed")
+
+var (
+	errTooLong = errors.New("wshub: the message is longer than 32 MiB")
+	errNotText = errors.New("wshub: the message is not UTF-8")
+)
+
+// A Hub hands Posts to viewers over WebSocket. It is a [tweetstream.Sink] and an
+// [http.Handler]; both are safe for concurrent use. It is made by [New].
+type Hub struct {
+	config
+	frames  *frameLog
+	figures figures
+	turn    chan struct{} // holds a token while a Deliver is under way
+	moved   chan struct{} // holds a token when a worker has finished a round
+	closing chan struct{} // closed by Close
+	empty   chan struct{} // closed when the hub is closed and the last viewer has left
+	done    chan struct{} // closed when no viewer is left for the workers
+
+	running sync.WaitGroup // every goroutine of the hub
+
+	mu       sync.Mutex
+	workers  []*worker
+	viewers  map[*viewer]struct{}
+	entering int // requests that have a place, and are no viewers yet
+	entered  int // viewers ever
+	closed   bool
+	forced   bool // Close waits no longer
+}
+
+// New returns a hub. It starts nothing before the first viewer comes.
+func New(opts ...Option) (*Hub, error) {
+	c, err := newConfig(opts)
+	if err != nil {
+		return nil, err
+	}
+	return &Hub{
+		config:  c,
+		frames:  newFrameLog(c.newest, c.maxLag/2),
+		turn:    make(chan struct{}, 1),
+		moved:   make(chan struct{}, 1),
+		closing: make(chan struct{}),
+		empty:   make(chan struct{}),
+		done:    make(chan struct{}),
+		viewers: map[*viewer]struct{}{},
+	}, nil
+}
+
+// Defaults asks the Streamer for all tweets that are there, up to 1,000, without
+// waiting for more.
+func (h *Hub) Defaults() []tweetstream.SinkOption {
+	return []tweetstream.SinkOption{tweetstream.Batch(1000, 0)}
+}
+
+// Deliver makes the tweets ready for the viewers, those who are here and those
+// who come later. It never waits for a viewer. It waits only while the processor
+// can't keep up with those viewers who take what they are given.
+//
+// A Raw that is longer than 32 MiB or not UTF-8 is a [*tweetstream.TweetError]
+// and [tweetstream.Permanent]: browsers would close the connection. When ctx is
+// done, or the hub is closed, in the middle of a batch, the tweets that are left
+// are named one by one. After Close the error is [ErrClosed].
+func (h *Hub) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
+	select {
+	case h.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-h.turn }()
+	if h.isClosed() {
+		return ErrClosed
+	}
+	var failed []error
+	fail := func(t *tweetstream.Tweet, err error) {
+		failed = append(failed, &tweetstream.TweetError{ID: t.ID, Err: err})
+	}
+	ahead := 0
+	for i, t := range tweets {
+		if ahead == 0 {
+			if err := h.room(ctx); err != nil {
+				for _, t := range tweets[i:] {
+					fail(t, err)
+				}
+				break
+			}
+		}
+		switch {
+		case len(t.Raw) > maxRaw:
+			fail(t, tweetstream.Permanent(errTooLong))
+			continue
+		case !utf8.Valid(t.Raw):
+			fail(t, tweetstream.Permanent(errNotText))
+			continue
+		}
+		h.frames.append(t.Raw, tagsOf(t.Rules))
+		if ahead += len(t.Raw); ahead >= maxWrite {
+			h.publish()
+			ahead = 0
+		}
+	}
+	h.publish()
+	return errors.Join(failed...)
+}
+
+// publish lets viewers see what was appended.
+func (h *Hub) publish() {
+	h.frames.publish()
+	h.mu.Lock()
+	workers := h.workers
+	h.mu.Unlock()
+	for _, w := range workers {
+		signal(w.awake)
+	}
+}
+
+// room waits until the workers are near the end of the log.
+func (h *Hub) room(ctx context.Context) error {
+	h.mu.Lock()
+	workers := h.workers
+	h.mu.Unlock()
+	for {
+		behind := int64(nowhere)
+		for _, w := range workers {
+			behind = min(behind, w.behind.Load())
+		}
+		if h.frames.end.Load()-behind <= min(maxAhead, h.maxLag/4) {
+			return ctx.Err()
+		}
+		select {
+		case <-h.moved:
+		case <-h.closing:
+			return ErrClosed
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (h *Hub) isClosed() bool {
+	select {
+	case <-h.closing:
+		return true
+	default:
+		return false
+	}
+}
+
+// enter keeps a place for a viewer, if there is one, and for its first messages:
+// whatever comes once it has read the answer to its handshake, it gets.
+func (h *Hub) enter() (first cursor, ok bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.closed || len(h.viewers)+h.entering >= h.maxViewers {
+		return cursor{}, false
+	}
+	h.entering++
+	return h.frames.join(), true
+}
+
+// abandon gives back the place of a viewer who did not come.
+func (h *Hub) abandon() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.entering--
+	h.checkEmpty()
+}
+
+// join makes a viewer out of a connection, for whom enter has kept a place. early
+// is what was read from it already.
+func (h *Hub) join(conn net.Conn, early []byte, f *filter, first cursor) {
+	if c, ok := conn.(*net.TCPConn); ok {
+		_ = c.SetWriteBuffer(sendBuffer)
+	}
+	v := &viewer{hub: h, conn: conn, socket: socketOf(conn), filter: f, joined: h.frames.now(), cur: first}
+	v.pos.Store(first.pos())
+	if v.socket == nil {
+		v.more = make(chan struct{}, 1)
+		v.busy = true
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.entering--
+	h.start()
+	v.worker = h.workers[h.entered%len(h.workers)]
+	h.entered++
+	if h.closed {
+		v.bye, v.drain = goingAway, true
+	}
+	if h.forced {
+		v.drop()
+	}
+	h.viewers[v] = struct{}{}
+	h.running.Add(1)
+	go (&reader{v: v, in: early}).run()
+	if v.socket == nil {
+		h.running.Add(1)
+		go h.catchUp(v)
+	}
+	v.worker.kick(v)
+}
+
+// start starts the workers, once. The caller holds mu.
+func (h *Hub) start() {
+	if h.workers != nil {
+		return
+	}
+	for range min(runtime.GOMAXPROCS(0), maxWorkers) {
+		w := newWorker(h)
+		h.workers = append(h.workers, w)
+		h.running.Add(1)
+		go w.run()
+	}
+}
+
+// leave forgets a viewer whose connection has ended. Its reader calls it, last.
+func (h *Hub) leave(v *viewer) {
+	v.mu.Lock()
+	v.gone = true
+	v.leaveLog()
+	v.rest = nil
+	v.mu.Unlock()
+	_ = v.conn.Close()
+	if v.more != nil {
+		signal(v.more)
+	}
+	v.worker.kick(v)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.viewers, v)
+	h.checkEmpty()
+}
+
+// checkEmpty tells Close when the last viewer has left. The caller holds mu.
+func (h *Hub) checkEmpty() {
+	if h.closed && len(h.viewers)+h.entering == 0 {
+		select {
+		case <-h.empty:
+		default:
+			close(h.empty)
+		}
+	}
+}
+
+// Close lets nobody in any more, sends each viewer what waits for it and then a
+// close frame with code 1001, and waits until all have answered it, for some
+// seconds at the most. When ctx is done before that, it closes their connections
+// and returns ctx's error. When it returns, all goroutines of the hub have ended.
+// Closing again waits for the same.
+//
+// [http.Server.Shutdown] does not wait for viewers: Close is for that.
+func (h *Hub) Close(ctx context.Context) error {
+	h.mu.Lock()
+	if !h.closed {
+		h.closed = true
+		close(h.closing)
+		h.checkEmpty()
+	}
+	h.mu.Unlock()
+
+	// A Deliver that is under way ends now, so that no frame comes too late.
+	h.turn <- struct{}{}
+	<-h.turn
+	h.mu.Lock()
+	for v := range h.viewers {
+		v.mu.Lock()
+		if v.bye == nil {
+			v.bye, v.drain = goingAway, true
+			v.wake()
+		}
+		v.mu.Unlock()
+	}
+	h.mu.Unlock()
+
+	var err error
+	select {
+	case <-h.empty:
+	case <-ctx.Done():
+		err = ctx.Err()
+		h.mu.Lock()
+		h.forced = true
+		for v := range h.viewers {
+			v.drop()
+		}
+		h.mu.Unlock()
+		<-h.empty
+	}
+	h.mu.Lock()
+	select {
+	case <-h.done:
+	default:
+		close(h.done)
+	}
+	h.mu.Unlock()
+	h.running.Wait()
+	return err
+}

@@ -1,0 +1,233 @@
+package wshub
+
+import (
+	"errors"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// worker writes to a share of the viewers, in rounds: each viewer that lacks
+// something gets one write, which never waits. What comes in during one round
+// goes out together in the next, so that under load writes are large, and
+// without load nothing waits for anything.
+//
+// A viewer whose socket is full leaves the rounds: a goroutine of its own, see
+// [Hub.catchUp], waits for it and hands it back when it has caught up.
+type worker struct {
+	hub    *Hub
+	awake  chan struct{} // holds a token when there may be something to write
+	behind atomic.Int64  // where the last of its viewers was after the last round
+
+	mu     sync.Mutex
+	kicked []*viewer // new viewers, and those that must be looked at
+
+	// The rest is the worker's own.
+	viewers []*viewer
+	seen    int64 // the end of the log when the last round began
+	out     *attempt
+	buf     []byte
+}
+
+func newWorker(h *Hub) *worker {
+	w := &worker{hub: h, awake: make(chan struct{}, 1), out: newAttempt()}
+	w.behind.Store(nowhere)
+	return w
+}
+
+// kick has the worker look at v soon.
+func (w *worker) kick(v *viewer) {
+	w.mu.Lock()
+	w.kicked = append(w.kicked, v)
+	w.mu.Unlock()
+	signal(w.awake)
+}
+
+// run works until the hub is done.
+func (w *worker) run() {
+	defer w.hub.running.Done()
+	for {
+		select {
+		case <-w.awake:
+		case <-w.hub.done:
+			return
+		}
+		for more := false; ; {
+			more = w.look() || more
+			end := w.hub.frames.end.Load()
+			if !more && end == w.seen {
+				break
+			}
+			w.seen = end
+			more = w.round()
+		}
+	}
+}
+
+// look serves those who asked for it: it takes in new viewers, forgets those who
+// have left, and writes what is not of the log. It reports whether any of them
+// lacks more.
+func (w *worker) look() (more bool) {
+	w.mu.Lock()
+	kicked := w.kicked
+	w.kicked = nil
+	w.mu.Unlock()
+	left := false
+	for _, v := range kicked {
+		switch w.step(v) {
+		case gone:
+			left = true
+		case lacking:
+			more = true
+		}
+	}
+	if left {
+		w.viewers = slices.DeleteFunc(w.viewers, func(v *viewer) bool {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			return v.gone
+		})
+	}
+	return more
+}
+
+// round goes through all viewers once, and reports whether one lacks more.
+func (w *worker) round() (more bool) {
+	behind := int64(nowhere)
+	for _, v := range w.viewers {
+		switch w.step(v) {
+		case satisfied:
+			behind = min(behind, w.seen)
+		case lacking:
+			behind = min(behind, v.pos.Load())
+			more = true
+		}
+	}
+	w.behind.Store(behind)
+	signal(w.hub.moved)
+	return more
+}
+
+// What step has found.
+type state int
+
+const (
+	satisfied state = iota // it has all there is
+	lacking                // it gets more in the next round
+	busy                   // it is not for the worker to write to
+	gone
+)
+
+// step writes the next piece to v, as far as its socket takes it.
+func (w *worker) step(v *viewer) state {
+	v.mu.Lock()
+	if v.gone {
+		v.mu.Unlock()
+		return gone
+	}
+	if !v.adopted {
+		v.adopted = true
+		w.viewers = append(w.viewers, v)
+	}
+	if v.busy {
+		if w.hub.frames.end.Load()-v.pos.Load() > w.hub.maxLag {
+			v.slow()
+		}
+		v.wake()
+		v.mu.Unlock()
+		return busy
+	}
+	defer v.mu.Unlock()
+	if v.filter != nil && w.buf == nil {
+		w.buf = make([]byte, maxWrite)
+	}
+	taken, copied := v.take(w.buf)
+	if !taken {
+		return satisfied
+	}
+	p := v.rest[:min(len(v.rest), maxWrite)]
+	n, err := w.out.try(v.socket, p)
+	over := v.wrote(n)
+	switch {
+	case err != nil || over:
+		v.broken()
+		_ = v.conn.Close() // a socket is closed at once
+		return satisfied
+	case n < len(p):
+		if copied {
+			v.rest = slices.Clone(v.rest)
+		}
+		v.busy = true
+		w.hub.running.Add(1)
+		go w.hub.catchUp(v)
+		return busy
+	}
+	return lacking
+}
+
+// catchUp writes to one viewer and waits for it, until it has all there is. Then
+// it hands it back to the worker or, if there is no socket that the worker could
+// use, waits for more.
+func (h *Hub) catchUp(v *viewer) {
+	defer h.running.Done()
+	out := newAttempt()
+	for {
+		v.mu.Lock()
+		if v.gone {
+			v.mu.Unlock()
+			return
+		}
+		taken, _ := v.take(nil)
+		switch {
+		case !taken && v.socket != nil:
+			// From here on the worker sees that v is free. What was published
+			// before this moment was taken.
+			v.busy = false
+			_ = v.conn.SetWriteDeadline(time.Time{})
+			v.mu.Unlock()
+			return
+		case !taken:
+			v.mu.Unlock()
+			<-v.more // comes when it is gone, too
+			continue
+		}
+		left := h.maxAge - (h.frames.now() - v.at)
+		if left <= 0 {
+			v.slow()
+		}
+		p := v.rest[:min(len(v.rest), maxWrite)]
+		deadline := v.deadline
+		if deadline.IsZero() {
+			deadline = time.Now().Add(min(writeTimeout, left))
+		}
+		_ = v.conn.SetWriteDeadline(deadline)
+		v.mu.Unlock()
+
+		n, err := v.write(out, p)
+
+		v.mu.Lock()
+		over := v.wrote(n)
+		if errors.Is(err, os.ErrDeadlineExceeded) && v.deadline.IsZero() {
+			v.slow() // it has closeWait to take the close frame
+			err = nil
+		}
+		if err != nil || over {
+			v.broken()
+		}
+		v.mu.Unlock()
+		if err != nil || over {
+			_ = v.conn.Close()
+			return
+		}
+	}
+}
+
+// write writes at least a part of p, and waits for that.
+func (v *viewer) write(out *attempt, p []byte) (int, error) {
+	if v.socket != nil {
+		return out.await(v.socket, p)
+	}
+	return v.conn.Write(p)
+}
