@@ -1,0 +1,83 @@
+// Looks at the page of webdemo in Firefox: node firefox.mjs FIREFOX PROFILE URL.
+// It asks on stdout for the server to be ended and started again, waits for a
+// line on stdin, and prints "well" at the end. Anything else is a fault.
+import { createInterface } from "node:readline/promises";
+import puppeteer from "puppeteer-core";
+
+const [executablePath, userDataDir, url] = process.argv.slice(2);
+const patience = { timeout: 60_000 };
+const lines = createInterface({ input: process.stdin });
+const browser = await puppeteer.launch({ browser: "firefox", executablePath, userDataDir, headless: true });
+const faults = [];
+let serverIsThere = true;
+try {
+  const page = await browser.newPage();
+  page.on("console", (m) => {
+    if (m.type() === "error" && serverIsThere) faults.push(`console: ${m.text()}`);
+  });
+  page.on("pageerror", (e) => faults.push(`page: ${e.message}`));
+  page.on("dialog", (d) => {
+    faults.push("a dialog");
+    return d.dismiss();
+  });
+  page.on("request", (r) => {
+    if (!r.url().startsWith(url) && !r.url().startsWith("data:")) faults.push(`a request to ${r.url()}`);
+  });
+  const until = async (what, condition, ...args) => {
+    try {
+      await page.waitForFunction(condition, patience, ...args);
+    } catch (e) {
+      throw new Error(`never: ${what}: ${e.message}`);
+    }
+  };
+  const live = () => until("it is live", () => document.querySelector("#state").dataset.state === "live");
+  const first = () => page.$eval("#posts > li", (li) => li.dataset.id);
+
+  await page.goto(url + "/");
+  await live();
+  await until("Posts are shown", () => document.querySelectorAll("#posts > li").length >= 20);
+
+  const choose = (name) =>
+    page.$$eval("#tags button", (all, name) => all.find((b) => b.querySelector(".name").textContent === name).click(), name);
+  await choose("golang");
+  await until("only golang is shown", () => {
+    const all = [...document.querySelectorAll("#posts > li")];
+    return all.length > 3 && all.every((li) => [...li.querySelectorAll(".foot li")].some((tag) => tag.textContent === "golang"));
+  });
+  await choose("All");
+
+  await page.click("#pause");
+  await until("it is paused", () => document.querySelector("#state").dataset.state === "paused");
+  const top = await first();
+  await until("Posts wait", () => parseInt(document.querySelector("#waiting").textContent) >= 10);
+  if ((await first()) !== top) faults.push("the list has changed while it was paused");
+  await page.click("#pause");
+  await until("what waited is shown", (top) => document.querySelector("#posts > li").dataset.id !== top, top);
+
+  const hostile = '<script>window.pwned = 1</script><img src=x onerror="alert(1)">';
+  const status = await page.evaluate(async (text) => {
+    const post = { data: { id: "1", text: `${text} javascript:pwned`, entities: { urls: [{ start: text.length + 1, end: text.length + 17, url: "javascript:pwned" }] } } };
+    return (await fetch("/tweets", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(post) })).status;
+  }, hostile);
+  if (status !== 204) faults.push(`POST /tweets answers ${status}`);
+  await until("the hostile Post is shown as text", (text) => {
+    const li = document.querySelector('li[data-id="1"] .text');
+    return li && li.textContent === `${text} javascript:pwned` && li.children.length === 0 && !("pwned" in window);
+  }, hostile);
+
+  serverIsThere = false;
+  console.log("restart");
+  await until("the page has noticed", () => document.querySelector("#state").dataset.state !== "live");
+  console.log("down");
+  await lines[Symbol.asyncIterator]().next();
+  const before = await first();
+  await live();
+  await until("new Posts come", (before) => document.querySelector("#posts > li").dataset.id !== before, before);
+} catch (e) {
+  faults.push(e.message);
+} finally {
+  lines.close();
+  await browser.close();
+}
+console.log(faults.length === 0 ? "well" : faults.join("\n"));
+process.exit(faults.length === 0 ? 0 : 1);
