@@ -52,9 +52,10 @@
 // What a failed Deliver leads to is told by its error, see [Sink]. An error that
 // says nothing is taken for the sink's: the same batch comes again after a wait,
 // for ever, while the state of the sink is [Retrying] and, from the fifth failure
-// on, [Outage]. From the fifth failure on its tweets are also tried one by one.
-// If others pass, those that fail five times more are given up as [Rejected]; if
-// none passes, it is an outage, and nothing is given up unless [GiveUp] says so.
+// on, [Outage]. Every fifth time its tweets are tried one by one, and with them,
+// if none passes, the next one of the log. A tweet that fails while others pass is
+// tried five times more, and then given up as [Rejected]; where none passes, it is
+// an outage, and nothing is given up unless [GiveUp] says so.
 //
 // A panic is an error like any other. A Deliver that does not return though its
 // context is done makes the sink [Stuck]; it gets no other call before it returns.
