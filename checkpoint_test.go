@@ -25,17 +25,19 @@ func TestCheckpointThatCannotBeUsedIsRefused(t *testing.T) {
 		return path
 	}
 	link := filepath.Join(dir, "link")
-	if err := os.Symlink(write("target", `{"version":1}`), link); err != nil {
-		t.Skip("no symbolic links here:", err)
-	}
-	for path, want := range map[string]string{
+	cases := map[string]string{
 		write("garbage", "garbage"):           "no checkpoint",
 		write("newer", `{"version":7}`):       "version 7",
-		link:                                  "symbolic link",
 		filepath.Join(dir, "none", "at-all"):  "no such file",
 		filepath.Join(dir, "target", "below"): "not a directory",
 		dir:                                   "is a directory",
-	} {
+	}
+	if err := os.Symlink(write("target", `{"version":1}`), link); err != nil {
+		t.Log("not tried with a symbolic link, which this system does not make:", err)
+	} else {
+		cases[link] = "symbolic link"
+	}
+	for path, want := range cases {
 		sink := tweetstream.SinkFunc(func(context.Context, *tweetstream.Tweet) error { return nil })
 		s, err := tweetstream.New(ending(), tweetstream.WithSink("sink", sink), tweetstream.WithCheckpoint(path))
 		if err != nil {

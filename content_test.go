@@ -511,7 +511,7 @@ func TestContentShared(t *testing.T) {
 func TestContentSamples(t *testing.T) {
 	path := os.Getenv("TWEETSTREAM_SAMPLES")
 	if path == "" {
-		t.Skip("TWEETSTREAM_SAMPLES is not set")
+		t.Skip("no TWEETSTREAM_SAMPLES: not tried on real messages")
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {

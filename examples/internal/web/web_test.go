@@ -24,7 +24,7 @@ func TestIsLoopback(t *testing.T) {
 func TestHosts(t *testing.T) {
 	name, err := os.Hostname()
 	if err != nil {
-		t.Skip(err)
+		t.Fatal(err)
 	}
 	if got := web.Hosts("192.0.2.1"); !slices.Contains(got, "192.0.2.1") || slices.Contains(got, name) {
 		t.Errorf("Hosts() of one address = %q", got)
