@@ -42,6 +42,10 @@ type JournalState struct {
 	// Newest yields the ids of the newest tweets, oldest first, and whether
 	// each is a tombstone: for the window of repeats. It may be nil.
 	Newest iter.Seq2[string, bool]
+
+	// Deleted yields the ids of all tombstones that the journal holds, in their
+	// order. It may be nil.
+	Deleted iter.Seq[string]
 }
 
 // An Entry is a tweet at its position in a [Journal].
