@@ -23,15 +23,20 @@ type delivery struct {
 	logger  *slog.Logger
 	journal Journal
 	losses  *losses
+	gone    *tombstones
 	reader  *ring.Reader[*Tweet]
+	ctx     context.Context    // of the workers
+	end     context.CancelFunc // ends it
 
 	gathering chan struct{} // holds a token while a worker gathers a batch
 	overflow  atomic.Uint64 // tweets lost from the full ring, or the journal
-	oldest    bool          // it is to begin with the oldest tweet kept, and has not yet
 
 	mu      sync.Mutex
 	batches []*batch             // not settled yet, in the order of the log
 	taken   uint64               // the position behind the last batch
+	oldest  bool                 // it is to begin with the oldest tweet kept, and has not yet
+	turn    turn                 // from one Seek to the next
+	paused  chan struct{}        // closed by Resume; nil if it is not paused
 	ended   bool                 // finish was called: who comes back later is too late
 	calls   map[*batch]time.Time // of Deliver, that have not returned
 	figures figures
@@ -39,19 +44,31 @@ type delivery struct {
 
 // batch is a part of the log that a worker has taken.
 type batch struct {
+	turn     turn
 	from, to uint64
 	tweets   []*Tweet // neither delivered nor given up yet
 	settled  bool
 }
 
+// turn is the time in which a sink reads the log straight on. It is over when
+// Seek has moved the cursor, and so is all that is done for its batches.
+type turn struct {
+	number int
+	ctx    context.Context
+	over   context.CancelFunc
+}
+
 // start starts the workers. When all of them have ended, ended gets a token.
 func (d *delivery) start(ctx context.Context, ended chan<- struct{}) {
+	d.ctx, d.end = context.WithCancel(ctx)
+	d.nextTurn()
 	var left atomic.Int64
 	left.Store(int64(d.workers))
 	for range d.workers {
 		go func() {
-			d.work(ctx)
+			d.work(d.ctx)
 			if left.Add(-1) == 0 {
+				d.end()
 				ended <- struct{}{}
 			}
 		}()
@@ -65,11 +82,12 @@ func (d *delivery) work(ctx context.Context) {
 		if err != nil {
 			return // the end of the log, or of the drain time
 		}
-		w.handle(ctx, b)
-		for len(w.aside) > 0 && ctx.Err() == nil {
+		w.handle(b.turn.ctx, b)
+		for len(w.aside) > 0 && b.turn.ctx.Err() == nil {
 			b, w.aside = w.aside[0], w.aside[1:]
-			w.handle(ctx, b)
+			w.handle(b.turn.ctx, b)
 		}
+		w.aside = nil // what is left of a turn that is over
 		if ctx.Err() != nil {
 			return // what is left in the log is not for this worker any more
 		}
@@ -94,41 +112,66 @@ func (w *worker) gather(ctx context.Context) (*batch, error) {
 		return nil, ctx.Err()
 	}
 	defer func() { <-w.gathering }()
-	n, from, to, err := w.read(ctx, w.buf, nil)
-	if err != nil {
-		return nil, err
-	}
-	b := w.take(from, to, w.buf[:n])
-	if wait := w.wait - time.Since(w.buf[0].Received); n < w.max && w.wait > 0 && wait > 0 {
-		timer := time.NewTimer(min(wait, w.wait))
-		defer timer.Stop()
-		for n < w.max {
-			more, _, to, err := w.read(ctx, w.buf[n:], timer.C)
-			if err != nil || more == 0 {
-				break // what is there goes out; the error comes again
-			}
-			n += more
-			w.extend(b, to, w.buf[:n])
+	for {
+		turn := w.thisTurn()
+		n, from, to, err := w.read(ctx, w.buf, nil)
+		if err != nil {
+			return nil, err
+		}
+		if b := w.take(turn, from, to, w.buf[:n]); b != nil {
+			w.fill(ctx, b)
+			return b, nil
 		}
 	}
-	return b, nil
 }
 
-// take notes a batch that was read.
-func (d *delivery) take(from, to uint64, tweets []*Tweet) *batch {
-	b := &batch{from: from, to: to, tweets: tweets}
+// fill waits for more tweets of a batch, if the sink wants that.
+func (w *worker) fill(ctx context.Context, b *batch) {
+	n := len(b.tweets)
+	wait := w.wait - time.Since(w.buf[0].Received)
+	if n == w.max || w.wait == 0 || wait <= 0 {
+		return
+	}
+	timer := time.NewTimer(min(wait, w.wait))
+	defer timer.Stop()
+	for n < w.max {
+		more, _, to, err := w.read(ctx, w.buf[n:], timer.C)
+		if err != nil || more == 0 {
+			return // what is there goes out; the error comes again
+		}
+		n += more
+		if !w.extend(b, to, w.buf[:n]) {
+			return
+		}
+	}
+}
+
+// take notes a batch that was read in a turn. It returns nil if Seek has moved
+// the cursor meanwhile, so that it was read in vain.
+func (d *delivery) take(t turn, from, to uint64, tweets []*Tweet) *batch {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.inTurn(t) {
+		return nil
+	}
+	b := &batch{turn: t, from: from, to: to, tweets: tweets}
 	d.batches = append(d.batches, b)
 	d.taken = to
+	d.figures.read(tweets)
 	return b
 }
 
-// extend notes that more was read for the last batch.
-func (d *delivery) extend(b *batch, to uint64, tweets []*Tweet) {
+// extend notes that more was read for the last batch. It reports false if that
+// was in vain.
+func (d *delivery) extend(b *batch, to uint64, tweets []*Tweet) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if !d.inTurn(b.turn) {
+		return false
+	}
+	d.figures.read(tweets[len(b.tweets):])
 	b.to, b.tweets, d.taken = to, tweets, to
+	return true
 }
 
 // read reads from the ring or, what is not there any more, from the journal.
@@ -177,8 +220,11 @@ func (w *worker) readJournal(ctx context.Context, pos uint64, dst []*Tweet) (n i
 // gap is told how many tweets the journal has dropped before the sink could read
 // them: because its cursor does not hold them there (Live), or had been forgotten.
 func (d *delivery) gap(n uint64) {
-	if fromStart := d.oldest; fromStart || n == 0 {
-		d.oldest = false // it asked for the oldest that is kept, and has it now
+	d.mu.Lock()
+	fromStart := d.oldest
+	d.oldest = false // it asked for the oldest that is kept, and has it now
+	d.mu.Unlock()
+	if fromStart || n == 0 {
 		return
 	}
 	d.overflow.Add(n)
@@ -351,7 +397,7 @@ func (d *delivery) finish(ctx context.Context) {
 	}
 	var letters []Letter
 	for _, t := range left {
-		if t.Deleted && !d.follows() {
+		if t.Deleted && !d.follows() || d.gone.has(t) {
 			continue
 		}
 		at := time.Now()

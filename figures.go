@@ -7,8 +7,11 @@ import (
 
 // figures are what a delivery counts, under its mutex.
 type figures struct {
-	delivered, failures uint64
-	lost                map[Reason]uint64
+	delivered, failures, retries, deleted uint64
+
+	lost map[Reason]uint64
+
+	tweets, bytes int64 // read, for the mean size
 
 	state     State
 	struggles int       // that have said Retrying or Outage
@@ -22,14 +25,19 @@ type figures struct {
 }
 
 func (d *delivery) stats() SinkStats {
-	unread, bytes, oldest := d.reader.Waiting()
+	unread, kept, bytes, oldest := d.reader.Waiting()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if onDisk := unread - kept; onDisk > 0 && d.figures.tweets > 0 {
+		bytes += int64(onDisk) * d.figures.bytes / d.figures.tweets
+	}
 	st := SinkStats{
 		Name:         d.name,
 		State:        d.state(),
 		Delivered:    d.figures.delivered,
 		Failures:     d.figures.failures,
+		Retries:      d.figures.retries,
+		Deleted:      d.figures.deleted,
 		Lost:         maps.Clone(d.figures.lost),
 		Waiting:      unread,
 		WaitingBytes: bytes,
@@ -66,12 +74,29 @@ func (d *delivery) state() State {
 		}
 	}
 	switch {
+	case d.paused != nil:
+		return Paused
 	case d.figures.outages > 0:
 		return Outage
 	case d.figures.struggles > 0:
 		return Retrying
 	}
 	return Running
+}
+
+// read notes what was read from the log. It is called under the mutex.
+func (f *figures) read(tweets []*Tweet) {
+	f.tweets += int64(len(tweets))
+	for _, t := range tweets {
+		f.bytes += int64(len(t.Raw))
+	}
+}
+
+// retrying notes a call of the sink with tweets that have failed before.
+func (d *delivery) retrying() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.figures.retries++
 }
 
 // calling and called note when a Deliver began and that it returned.

@@ -32,6 +32,10 @@ func posts(from, to int) (ts []*tweetstream.Tweet) {
 	return ts
 }
 
+func tombstone(id string) *tweetstream.Tweet {
+	return &tweetstream.Tweet{ID: id, Raw: []byte(`{}`), Deleted: true}
+}
+
 // source is a Source made of a function.
 type source func(ctx context.Context, from []byte, emit tweetstream.Emit) error
 

@@ -29,10 +29,12 @@ type intake struct {
 	ended    chan struct{} // closed when nothing is taken any more
 
 	seen   *dedupe.Window // the window of repeats
-	tweets []*Tweet       // of the append at hand; used again
+	gone   *tombstones
+	tweets []*Tweet // of the append at hand; used again
 
-	received, repeats, dropped atomic.Uint64
-	held                       atomic.Pointer[string] // why the log takes nothing, nil if it does
+	received, repeats, dropped, deleted atomic.Uint64
+
+	held atomic.Pointer[string] // why the log takes nothing, nil if it does
 
 	mu    sync.Mutex
 	lost  map[Reason]uint64
@@ -58,7 +60,7 @@ var (
 	errNoPost = errors.New("tweetstream: a tweet without an id was emitted")
 )
 
-func newIntake(c *config, r *ring.Ring[*Tweet], l *losses, newest iter.Seq2[string, bool]) *intake {
+func newIntake(c *config, r *ring.Ring[*Tweet], l *losses, gone *tombstones, newest iter.Seq2[string, bool]) *intake {
 	in := &intake{
 		config:   c,
 		ring:     r,
@@ -66,6 +68,7 @@ func newIntake(c *config, r *ring.Ring[*Tweet], l *losses, newest iter.Seq2[stri
 		requests: make(chan *request),
 		ended:    make(chan struct{}),
 		seen:     dedupe.New(c.dedup),
+		gone:     gone,
 		lost:     map[Reason]uint64{},
 	}
 	if newest != nil {
@@ -146,9 +149,16 @@ func (in *intake) take(ctx context.Context, taken []*request) error {
 				in.repeats.Add(1)
 				continue
 			}
+			if in.gone.has(t) {
+				in.deleted.Add(1)
+				continue
+			}
 			// It is in the log as soon as anybody can ask: the append fails
 			// only when the intake ends with it.
 			in.seen.Add(t.ID, t.Deleted)
+			if t.Deleted {
+				in.gone.add(t.ID)
+			}
 			passed, err := transform(ctx, in.transforms, t)
 			switch {
 			case err != nil:

@@ -39,6 +39,13 @@ func (m *memory) Start(context.Context) (tweetstream.JournalState, error) {
 			}
 		}
 	}
+	st.Deleted = func(yield func(string) bool) {
+		for _, e := range m.entries {
+			if e.Tweet.Deleted && !yield(e.Tweet.ID) {
+				return
+			}
+		}
+	}
 	return st, nil
 }
 

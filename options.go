@@ -191,14 +191,6 @@ func From(p Position) SinkOption {
 	return func(s *sinkConfig) { s.from = p }
 }
 
-// A Position is a place in the journal.
-type Position string
-
-const (
-	Oldest Position = "oldest" // the oldest tweet that the journal keeps
-	Newest Position = "newest" // behind the newest tweet
-)
-
 // Live stores no cursor for this sink: at each start it begins with the newest
 // n tweets of the journal. It is for sinks that show, not keep. Without a
 // journal it changes nothing.

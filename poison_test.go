@@ -29,21 +29,28 @@ func TestErrorThatPanicsIsAPanicOfTheSink(t *testing.T) {
 	})
 }
 
-// A deleted Post must not come back.
-func TestTombstoneDoesNotOvertakeItsPost(t *testing.T) {
+// A Post that fails may have been stored all the same: its tombstone comes
+// behind, and its delivery ends with it.
+func TestTombstoneEndsTheTriesOfItsPost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var d deleter
-		d.fail = func(_ context.Context, call int, _ []*tweetstream.Tweet) error {
-			if call <= 8 {
-				return errDown
-			}
+		d.fail = func(context.Context, int, []*tweetstream.Tweet) error { return errDown }
+		src := source(func(ctx context.Context, _ []byte, emit tweetstream.Emit) error {
+			_ = emit(ctx, posts(1, 1), nil)
+			time.Sleep(time.Minute)
+			_ = emit(ctx, []*tweetstream.Tweet{tombstone("1")}, nil)
+			<-ctx.Done()
 			return nil
-		}
-		r := start(t, emitting(post(1, "a"), &tweetstream.Tweet{ID: "1", Raw: []byte(`{}`), Deleted: true}), tweetstream.WithSink("s", &d))
+		})
+		r := start(t, src, tweetstream.WithSink("s", &d))
 		after(time.Hour)
+		s := r.sink("s")
 		r.stop()
-		if g := fmt.Sprint(d.got()); g != "[1 -1]" {
-			t.Errorf("got %v, want [1 -1]", g)
+		if g := fmt.Sprint(d.got()); g != "[-1]" {
+			t.Errorf("got %v, want [-1]", g)
+		}
+		if s.Deleted != 1 || s.Delivered != 1 || s.Waiting != 0 || s.State != tweetstream.Running || len(s.Lost) != 0 {
+			t.Errorf("Stats: %+v", s)
 		}
 	})
 }

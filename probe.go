@@ -71,7 +71,10 @@ func (s *struggle) takeOne(ctx context.Context) *batch {
 		if n == 0 || err != nil {
 			return nil
 		}
-		b := s.take(from, to, one)
+		b := s.take(s.batch.turn, from, to, one)
+		if b == nil {
+			return nil
+		}
 		if len(s.through) > 0 {
 			s.pass(ctx, b)
 		}

@@ -25,6 +25,9 @@ const (
 // deliver hands over tweets of a batch until each is delivered or given up, or
 // ctx is done.
 func (w *worker) deliver(ctx context.Context, b *batch, tweets []*Tweet) {
+	if tweets = w.admit(ctx, b, tweets); len(tweets) == 0 {
+		return
+	}
 	err := w.try(ctx, b, tweets)
 	if err == nil {
 		w.delivered(b, tweets)
@@ -88,12 +91,15 @@ func (s *struggle) run(ctx context.Context, err error) {
 		if !sleep(ctx, wait) {
 			return
 		}
+		if s.tweets = s.admit(ctx, s.batch, s.tweets); len(s.tweets) == 0 {
+			return
+		}
 		s.tries++
 		if singly {
 			wait, asked, err = s.oneByOne(ctx)
 			continue
 		}
-		if err = s.try(ctx, s.batch, s.tweets); err == nil {
+		if err = s.retry(ctx, s.tweets); err == nil {
 			s.delivered(s.batch, s.tweets)
 			s.tweets = nil
 			return
@@ -122,7 +128,7 @@ func (s *struggle) sort(ctx context.Context, err error) (wait time.Duration, ask
 			if ctx.Err() != nil {
 				return 0, false
 			}
-			if err := s.try(ctx, s.batch, half); err == nil {
+			if err := s.retry(ctx, half); err == nil {
 				s.delivered(s.batch, half)
 			} else {
 				s.struggle(s.batch, half, s.first, s.tries+1).run(ctx, err)
@@ -157,7 +163,7 @@ func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool
 	var failed, untried []*Tweet
 	for i := range tweets {
 		one := tweets[i : i+1]
-		err := s.try(ctx, s.batch, one)
+		err := s.retry(ctx, one)
 		if err == nil {
 			s.delivered(s.batch, one)
 			passed = true
@@ -230,6 +236,12 @@ func (s *struggle) letters(tweets []*Tweet, why Reason, err error) []Letter {
 		letters[i] = Letter{Tweet: t, Sink: s.name, Reason: why, Error: safeError(err, t), Tries: s.tries, First: s.first, Last: time.Now()}
 	}
 	return letters
+}
+
+// retry is try, of tweets that have failed before.
+func (s *struggle) retry(ctx context.Context, tweets []*Tweet) error {
+	s.retrying()
+	return s.try(ctx, s.batch, tweets)
 }
 
 // try calls the sink once.

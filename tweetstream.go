@@ -18,6 +18,7 @@ type Streamer struct {
 	config
 	source  Source
 	running atomic.Bool
+	state   atomic.Value // a State, of the Streamer itself
 
 	ring   *ring.Ring[*Tweet]
 	intake *intake
@@ -71,6 +72,8 @@ func (s *Streamer) Run(ctx context.Context) error {
 	if !s.running.CompareAndSwap(false, true) {
 		return ErrRunTwice
 	}
+	s.state.Store(Standby)
+	defer s.state.Store(Ended)
 	state, err := s.start(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -100,6 +103,7 @@ func (s *Streamer) Run(ctx context.Context) error {
 	rest.Go(func() { s.keeper.say(restCtx) })
 	rest.Go(func() { s.losses.run(restCtx) })
 
+	s.state.Store(Running)
 	err = s.stream(ctx, state)
 	stopIntake()
 	<-intakeDone
@@ -148,9 +152,10 @@ func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
 
 	s.ring = ring.New(js.Next, s.buffer, func(t *Tweet) int { return len(t.Raw) + tweetSize })
 	s.losses = newLosses(s.logger, s.deadLetter)
-	s.intake = newIntake(&s.config, s.ring, s.losses, js.Newest)
+	gone := newTombstones(js.Deleted)
+	s.intake = newIntake(&s.config, s.ring, s.losses, gone, js.Newest)
 	for i := range s.config.sinks {
-		s.sinks = append(s.sinks, s.newDelivery(&s.config.sinks[i], js))
+		s.sinks = append(s.sinks, s.newDelivery(&s.config.sinks[i], js, gone))
 	}
 	s.keeper = newKeeper(&s.config, s.intake, s.sinks, s.losses)
 	if s.journal != nil {
@@ -165,12 +170,13 @@ func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
 }
 
 // newDelivery makes the delivery of one sink, with its reader of the ring.
-func (s *Streamer) newDelivery(c *sinkConfig, js JournalState) *delivery {
+func (s *Streamer) newDelivery(c *sinkConfig, js JournalState, gone *tombstones) *delivery {
 	d := &delivery{
 		sinkConfig: c,
 		logger:     s.logger.With("sink", c.name),
 		journal:    s.journal,
 		losses:     s.losses,
+		gone:       gone,
 		gathering:  make(chan struct{}, 1),
 		calls:      map[*batch]time.Time{},
 		figures:    figures{lost: map[Reason]uint64{}, state: Running},
@@ -231,6 +237,9 @@ func (s *Streamer) drainSinks(ctx context.Context, ended <-chan struct{}, stop c
 			left--
 		case <-done:
 			drained, done = time.After(s.drain), nil
+			for _, d := range s.sinks {
+				d.endIfPaused()
+			}
 		case <-drained:
 			stop()
 			abandoned = time.After(abandonAfter)

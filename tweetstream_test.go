@@ -208,8 +208,7 @@ func TestSourceThatCanWaitIsHeld(t *testing.T) {
 func TestRepeatsAreDropped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink recorder
-		tombstone := &tweetstream.Tweet{ID: "2", Raw: []byte(`{}`), Deleted: true}
-		src := ending(append(posts(1, 3), append(posts(2, 4), tombstone, tombstone)...)...)
+		src := ending(append(posts(1, 3), append(posts(2, 4), tombstone("7"), tombstone("7"))...)...)
 		r := start(t, src, tweetstream.WithSink("sink", &sink))
 		r.wait()
 		if diff := cmp.Diff(ids(1, 4), sink.got()); diff != "" {
@@ -295,10 +294,12 @@ func TestTombstonesGoToDeletersInOrder(t *testing.T) {
 		var follows deleter
 		var other recorder
 		drop := tweetstream.Keep(func(tw *tweetstream.Tweet) bool { return tw.ID != "2" })
-		dead := func(id string) *tweetstream.Tweet {
-			return &tweetstream.Tweet{ID: id, Raw: []byte(`{}`), Deleted: true}
-		}
-		r := start(t, ending(post(1, "a"), post(2, "b"), dead("1"), dead("2"), post(3, "c")),
+		src := source(func(ctx context.Context, _ []byte, emit tweetstream.Emit) error {
+			_ = emit(ctx, posts(1, 2), nil)
+			time.Sleep(time.Second)
+			return emit(ctx, append([]*tweetstream.Tweet{tombstone("1"), tombstone("2")}, post(3, "c")), nil)
+		})
+		r := start(t, src,
 			tweetstream.WithTransform(drop),
 			tweetstream.WithSink("follows", &follows, tweetstream.Batch(100, 0), tweetstream.Through(drop)),
 			tweetstream.WithSink("other", &other),

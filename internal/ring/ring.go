@@ -270,14 +270,15 @@ func (rd *Reader[T]) SeekOldest() uint64 {
 	return rd.pos
 }
 
-// Waiting returns how many items the reader has not read yet, the bytes of
-// those that the ring keeps, and the oldest of these.
-func (rd *Reader[T]) Waiting() (n uint64, bytes int64, oldest T) {
+// Waiting returns how many items the reader has not read yet, how many of these
+// the ring keeps, their bytes, and the oldest of them.
+func (rd *Reader[T]) Waiting() (n, kept uint64, bytes int64, oldest T) {
 	r := rd.ring
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if rd.pos >= r.next {
-		return 0, 0, oldest
+		return 0, 0, 0, oldest
 	}
-	return r.next - rd.pos, r.waiting(rd.pos), r.at(max(rd.pos, r.first)).item
+	first := max(rd.pos, r.first)
+	return r.next - rd.pos, r.next - first, r.waiting(rd.pos), r.at(first).item
 }

@@ -87,7 +87,7 @@ func TestFullRing(t *testing.T) {
 	if want := []int{1, 2, 3}; !slices.Equal(lost, want) { // 4+5 fit into 10
 		t.Errorf("lost %v, want %v", lost, want)
 	}
-	if n, bytes, oldest := slow.Waiting(); n != 2 || bytes != 9 || oldest != 4 {
+	if n, kept, bytes, oldest := slow.Waiting(); n != 2 || kept != 2 || bytes != 9 || oldest != 4 {
 		t.Errorf("Waiting() = %d, %d, %d, want 2 items of 9 bytes, the oldest 4", n, bytes, oldest)
 	}
 	if got, want := all(t, slow), []int{4, 5}; !slices.Equal(got, want) {
@@ -100,7 +100,7 @@ func TestFullRing(t *testing.T) {
 	if got, want := all(t, behind), []int{4, 5}; !slices.Equal(got, want) {
 		t.Errorf("reader that was behind got %v, want %v", got, want)
 	}
-	if n, _, _ := slow.Waiting(); n != 0 {
+	if n, _, _, _ := slow.Waiting(); n != 0 {
 		t.Errorf("Waiting() = %d, want 0", n)
 	}
 	r.Append([]int{1_000}) // larger than the ring: kept all the same
