@@ -361,3 +361,21 @@ func TestDeletedPostsDoNotComeBack(t *testing.T) {
 		r.stop()
 	})
 }
+
+// Nor does it come back by way of the dead letter.
+func TestDeletedPostsAreNotBuried(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		down := recorder{fail: func(context.Context, int, []*tweetstream.Tweet) error { return errDown }}
+		var grave graveyard
+		r := start(t, emitting(posts(1, 3)...), tweetstream.WithSink("sink", &down), tweetstream.WithDeadLetter(grave.bury))
+		r.stop()
+		r = start(t, emitting(append(posts(1, 3), tombstone("2"))...), tweetstream.WithSink("again", &down), tweetstream.WithDeadLetter(grave.bury))
+		r.stop()
+		if diff := cmp.Diff(ids(1, 3), grave.ids("sink", tweetstream.ShutDown)); diff != "" {
+			t.Errorf("without a tombstone (-want +got):\n%s", diff)
+		}
+		if diff := cmp.Diff([]string{"1", "3"}, grave.ids("again", tweetstream.ShutDown)); diff != "" {
+			t.Errorf("with one (-want +got):\n%s", diff)
+		}
+	})
+}

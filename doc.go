@@ -45,7 +45,19 @@
 // give that up: [Parallel]; a tweet that a sink has named in a [TweetError], which
 // comes again behind the others of its batch; and a tweet that fails again and
 // again, which others pass by, one at a time, to find out whose fault it is.
-// Tombstones stand in the order of the log too.
+
+// # Deletes
+//
+// A tombstone ([Tweet].Deleted) says that X has taken a Post away. Tombstones
+// stand in the order of the log and reach the sinks that are a [Deleter]. From
+// then on the Post comes back to nobody: a sink that has not read it yet, or tries
+// it again, passes by it, and a replay of it is dropped; SinkStats and Stats count
+// both. The newest million tombstones are kept in mind.
+//
+// # By hand
+//
+// [Streamer.Pause] keeps tweets from one sink, [Streamer.Resume] lets it go on,
+// and with a journal [Streamer.Seek] moves it to another place in the log.
 //
 // # Errors
 //

@@ -119,3 +119,36 @@ func ExampleWithDeadLetter() {
 	// sink picky, tweet 2: rejected: no reposts, please
 	// 2 delivered, 1 rejected
 }
+
+func ExampleNot() {
+	src := ending(
+		raw(`{"data":{"id":"1","lang":"en","text":"the coop opens at nine"}}`),
+		raw(`{"data":{"id":"2","lang":"en","text":"RT @coop: the coop …","referenced_tweets":[{"type":"retweeted","id":"1"}]}}`),
+		raw(`{"data":{"id":"3","lang":"en","text":"not for all","possibly_sensitive":true}}`),
+		raw(`{"data":{"id":"4","lang":"de","text":"ein Ei"}}`),
+	)
+	print := tweetstream.SinkFunc(func(ctx context.Context, t *tweetstream.Tweet) error {
+		c, err := t.Content()
+		if err != nil {
+			return tweetstream.Permanent(err)
+		}
+		fmt.Println(t.ID, c.FullText)
+		return nil
+	})
+	s, err := tweetstream.New(src,
+		// For all sinks: no reposts, and nothing to see of what is sensitive.
+		tweetstream.WithTransform(tweetstream.Not(tweetstream.Reposts), tweetstream.MaskSensitive),
+		// For this sink alone.
+		tweetstream.WithSink("english", print, tweetstream.Through(tweetstream.Languages("en"))),
+	)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := s.Run(context.Background()); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// 1 the coop opens at nine
+	// 3 [sensitive]
+}

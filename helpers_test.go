@@ -18,7 +18,11 @@ import (
 
 // post returns a message as the stream sends it.
 func post(id int, text string) *tweetstream.Tweet {
-	t, err := tweetstream.ParseTweet(fmt.Appendf(nil, `{"data":{"id":"%d","text":%q},"matching_rules":[{"id":"7","tag":"test"}]}`, id, text))
+	return raw(fmt.Sprintf(`{"data":{"id":"%d","text":%q},"matching_rules":[{"id":"7","tag":"test"}]}`, id, text))
+}
+
+func raw(message string) *tweetstream.Tweet {
+	t, err := tweetstream.ParseTweet([]byte(message))
 	if err != nil {
 		panic(err)
 	}

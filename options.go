@@ -211,7 +211,7 @@ func (c *config) validate() error {
 	}
 	for _, f := range c.transforms {
 		if f == nil {
-			bad("WithTransform", "a transform is nil")
+			bad("WithTransform", nilTransform)
 		}
 	}
 	for _, o := range []struct {
@@ -286,7 +286,7 @@ func (s *sinkConfig) validate(bad func(option, format string, args ...any)) {
 	}
 	for _, f := range s.through {
 		if f == nil {
-			bad("Through", "a transform is nil")
+			bad("Through", nilTransform)
 		}
 	}
 	if s.from != Oldest && s.from != Newest {

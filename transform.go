@@ -16,19 +16,6 @@ import (
 // given to [Through] are for one sink. Tombstones pass by transforms.
 type Transform func(ctx context.Context, t *Tweet) (*Tweet, error)
 
-// Keep returns a Transform that drops the tweets for which keep returns false.
-func Keep(keep func(*Tweet) bool) Transform {
-	if keep == nil {
-		return nil // which New refuses by name
-	}
-	return func(_ context.Context, t *Tweet) (*Tweet, error) {
-		if !keep(t) {
-			return nil, nil
-		}
-		return t, nil
-	}
-}
-
 var errNoTweetID = errors.New("transform returned a tweet without an id")
 
 // transform passes t through all of fs.
