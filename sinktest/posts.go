@@ -101,7 +101,7 @@ func (p *probe) hostiles() []hostile {
 	field("a key that stands twice", `"text":"another text","text":"a third"`)
 	field("numbers that fit nowhere", `"n":[1e400,-0,1e-400,123456789012345678901234567890.5]`)
 	field("keys of all kinds", `"":1,"__proto__":{"x":1},"a.b":2,"$where":3,"a\u0000b":4,"é":5`)
-	field("what is no JSON, where nobody looked", `"n":01,"s":"\q\u12","b":tru,"a":[1,,2,]`)
+	field("bytes that are no JSON", `"n":01,"s":"\q\u12","b":tru,"a":[1,,2,]`)
 
 	shaped := p.posts(2)
 	add("a message that a transform has shaped anew", shaped[0].WithRaw([]byte(`{"id":"`+shaped[0].ID+`","text":"`+secret+`"}`)))

@@ -187,7 +187,7 @@ func (p *probe) judgeCall(method string, err error, late string) {
 		p.fatal(ruleContext, "Hand ctx on to everything that waits: http.NewRequestWithContext, ExecContext, a select on ctx.Done().", "%s %s.", method, late)
 	}
 	if e, ok := err.(*panicked); ok {
-		p.fatal(rulePanic, "Return an error instead; tweetstream.Permanent, if a Post is at fault.", "%s panics: %v.", method, e)
+		p.fatal(rulePanic, "Return an error instead; tweetstream.Permanent, if a Post is at fault.", "%s ends in a %v.", method, e)
 	}
 }
 

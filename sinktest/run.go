@@ -91,14 +91,10 @@ func (p *probe) stream(ctx context.Context, ordered bool, drive func(context.Con
 			return nil
 		})
 	})
-	s, err := tweetstream.New(src,
-		tweetstream.WithSink("subject", p.Sink, tweetstream.Retry(10*time.Millisecond, 200*time.Millisecond)),
-		tweetstream.WithDeadLetter(bury), tweetstream.WithDrain(callTime))
-	if err != nil {
-		p.fatal(ruleDefaults, "See the check of the defaults.", "tweetstream.New refuses the sink: %v.", err)
-	}
+	s = p.newStreamer(src, tweetstream.WithDeadLetter(bury), tweetstream.WithDrain(callTime))
 	ran := make(chan error, 1)
 	go func() { ran <- s.Run(ctx) }()
+	var err error
 	select {
 	case err = <-ran:
 	case <-time.After(2 * runTime):

@@ -3,6 +3,7 @@ package sinktest
 import (
 	"context"
 	"testing"
+	"time"
 
 	"github.com/tweetstream-go/tweetstream"
 )
@@ -84,15 +85,19 @@ var checks = []check{
 
 // defaults asks New.
 func defaults(p *probe) {
-	inert := source(func(context.Context, tweetstream.Emit) error { return nil })
-	defer func() {
-		if recover() != nil {
-			p.fail(ruleDefaults, "Leave out options that are nil.", "Defaults, or an option that it returns, panics.")
-		}
-	}()
-	if _, err := tweetstream.New(inert, tweetstream.WithSink("subject", p.Sink)); err != nil {
-		p.fail(ruleDefaults, "Give only what WithSink takes, and no typed nil for a sink.", "tweetstream.New refuses the sink: %v.", err)
+	p.newStreamer(source(func(context.Context, tweetstream.Emit) error { return nil }))
+}
+
+// newStreamer plugs the sink in.
+func (p *probe) newStreamer(src source, opts ...tweetstream.Option) (s *tweetstream.Streamer) {
+	err := guard(func() (err error) {
+		s, err = tweetstream.New(src, append(opts, tweetstream.WithSink("subject", p.Sink, tweetstream.Retry(10*time.Millisecond, 200*time.Millisecond)))...)
+		return err
+	})
+	if err != nil {
+		p.fatal(ruleDefaults, "Give only what WithSink takes, no option that is nil, and no typed nil for a sink.", "tweetstream.New refuses the sink: %v.", err)
 	}
+	return s
 }
 
 // source is a Source that is a function.
