@@ -30,7 +30,7 @@ func aRun(p *probe) {
 		if breaks {
 			tick := time.NewTicker(5 * time.Millisecond)
 			defer tick.Stop()
-			for s.Stats().Sinks[0].Failures < 2 {
+			for s.Stats().Sinks[0].Failures == 0 {
 				select {
 				case <-tick.C:
 					continue
