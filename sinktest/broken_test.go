@@ -45,9 +45,6 @@ func (b *broken) Delete(ctx context.Context, ids []string) error {
 
 func (b *broken) Defaults() []tweetstream.SinkOption { return b.options }
 
-// last returns the last tweet of a batch.
-func last(tweets []*tweetstream.Tweet) *tweetstream.Tweet { return tweets[len(tweets)-1] }
-
 // Each fault is found by the checks that are there for it, and by no others than
 // those that it spoils too. The first check of the list must say it in the words
 // given.

@@ -2,6 +2,7 @@ package sinktest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -115,9 +116,9 @@ func parallel(p *probe) {
 				if c%4 == 3 { // under two names, the same tweet comes twice
 					batch = append(batch, all[at-at%(workers*size)])
 				}
-				err, late := call(p.ctx, func(ctx context.Context) error { return p.Sink.Deliver(ctx, batch) })
+				late, err := call(p.ctx, func(ctx context.Context) error { return p.Sink.Deliver(ctx, batch) })
 				if late != "" {
-					err = fmt.Errorf("Deliver %s", late)
+					err = errors.New("it " + late)
 				}
 				if err != nil {
 					errs <- err

@@ -68,7 +68,7 @@ var errPanic = errors.New("a panic, which is noted")
 func (p *probe) hostileDeliver(h hostile, batch []*tweetstream.Tweet) error {
 	p.known = append(p.known, batch...)
 	slice := slices.Clone(batch)
-	err, late := call(p.ctx, func(ctx context.Context) error { return p.Sink.Deliver(ctx, slice) })
+	late, err := call(p.ctx, func(ctx context.Context) error { return p.Sink.Deliver(ctx, slice) })
 	if e, ok := err.(*panicked); ok {
 		p.fail(rulePanic, adviceHostile, "A Post with %s: Deliver ends in a %v.", h.name, e)
 		return errPanic

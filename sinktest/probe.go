@@ -149,36 +149,36 @@ func (p *probe) deliver(ctx context.Context, tweets []*tweetstream.Tweet) error 
 }
 
 func (p *probe) deliverSlice(ctx context.Context, tweets []*tweetstream.Tweet) error {
-	err, why := call(ctx, func(ctx context.Context) error { return p.Sink.Deliver(ctx, tweets) })
+	why, err := call(ctx, func(ctx context.Context) error { return p.Sink.Deliver(ctx, tweets) })
 	p.judgeCall("Deliver", err, why)
 	return err
 }
 
 // delete calls Delete likewise.
 func (p *probe) delete(ctx context.Context, ids ...string) error {
-	err, why := call(ctx, func(ctx context.Context) error { return p.Sink.(tweetstream.Deleter).Delete(ctx, ids) })
+	why, err := call(ctx, func(ctx context.Context) error { return p.Sink.(tweetstream.Deleter).Delete(ctx, ids) })
 	p.judgeCall("Delete", err, why)
 	return err
 }
 
 // call calls f, and waits until it returns or is late. late says how, or is empty.
-func call(ctx context.Context, f func(context.Context) error) (err error, late string) {
+func call(ctx context.Context, f func(context.Context) error) (late string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, callTime)
 	defer cancel()
 	done := make(chan error, 1)
 	go func() { done <- guard(func() error { return f(ctx) }) }()
 	select {
 	case err := <-done:
-		return err, ""
+		return "", err
 	case <-ctx.Done():
 	}
 	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case err := <-done:
-		return err, ""
+		return "", err
 	case <-timer.C:
-		return nil, fmt.Sprintf("has not returned %v after its context was done", patience)
+		return fmt.Sprintf("has not returned %v after its context was done", patience), nil
 	}
 }
 

@@ -3,6 +3,7 @@ package sinktest_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -88,5 +89,16 @@ func TestNothingButTheSink(t *testing.T) {
 		if len(skipped) > 0 {
 			t.Errorf("skipped too: %v", skipped)
 		}
+	})
+}
+
+// The sink of the example.
+func TestFolder(t *testing.T) {
+	if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+		t.Skip("names of files that differ in case alone are one name there, as are two ids for this sink")
+	}
+	sinktest.Run(t, func(t *testing.T) sinktest.Subject {
+		f := folder(t.TempDir())
+		return sinktest.Subject{Sink: f, Stored: f.stored, Once: true, Parallel: true}
 	})
 }

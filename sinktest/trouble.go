@@ -122,7 +122,7 @@ func (p *probe) provoke() (all []outcome) {
 	try := func(how string, ctx context.Context, batch []*tweetstream.Tweet) {
 		p.known = append(p.known, batch...)
 		slice := slices.Clone(batch)
-		err, late := call(ctx, func(ctx context.Context) error { return p.Sink.Deliver(ctx, slice) })
+		late, err := call(ctx, func(ctx context.Context) error { return p.Sink.Deliver(ctx, slice) })
 		if _, ok := err.(*panicked); err != nil && !ok && late == "" { // other checks look for these
 			all = append(all, outcome{how, batch, err})
 		}
