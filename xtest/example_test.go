@@ -2,11 +2,13 @@ package xtest_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
 
+	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/xtest"
 )
 
@@ -66,4 +68,33 @@ func ExampleServer_Fail() {
 	// 503 Service Unavailable
 	// 503 Service Unavailable
 	// 200 OK
+}
+
+// authors is a sink under test: it counts who has posted.
+type authors map[string]int
+
+func (a authors) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
+	for _, t := range tweets {
+		post, err := t.Content()
+		if err != nil {
+			return tweetstream.Permanent(err)
+		}
+		a[post.Author.Username]++
+	}
+	return nil
+}
+
+// A sink of one's own is tested in a whole pipeline, from the wire on.
+func ExampleRun() {
+	x := xtest.NewServer(xtest.InMemory(), xtest.Rule("coop", "coop OR #coop"))
+	defer x.Close()
+
+	counts := authors{}
+	stats, err := xtest.Run(context.Background(), x, func() {
+		x.Post(xtest.Post{Text: "The #coop opens at nine", Author: "vellin"})
+		x.Post(xtest.Post{Text: "nobody asked for this", Author: "tosk"})
+		x.Post(xtest.Post{Text: "The coop is closed", Author: "vellin"})
+	}, tweetstream.WithSink("authors", counts))
+	fmt.Println(counts, stats.Sinks[0].Delivered, err)
+	// Output: map[vellin:2] 2 <nil>
 }

@@ -68,6 +68,13 @@ func (h *hub) live() int {
 	return len(h.conns)
 }
 
+// idle reports whether no connection is left, not even one that is ending.
+func (h *hub) idle() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return len(h.conns)+len(h.leaving) == 0
+}
+
 // close ends all connections, also those whose reader does not read.
 func (h *hub) close() {
 	h.mu.Lock()

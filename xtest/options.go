@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -25,6 +26,7 @@ type config struct {
 	connections int
 	ruleDelay   time.Duration
 	sample      float64
+	rules       []rule
 }
 
 // Token makes the server accept these bearer tokens only; any other is answered
@@ -38,6 +40,12 @@ func Token(tokens ...string) Option {
 // 0 of the loopback address, where no other client arrives.
 func InMemory() Option {
 	return func(c *config) { c.inMemory = true }
+}
+
+// Rule gives the server a rule from the beginning, as if it had been added by a
+// program before. Its tag may be empty. By default there are none.
+func Rule(tag, value string) Option {
+	return func(c *config) { c.rules = append(c.rules, rule{Tag: tag, Value: value}) }
 }
 
 // Rate makes n Posts a second, n up to tens of thousands, fractions allowed;
@@ -140,6 +148,11 @@ func newConfig(opts []Option) (config, error) {
 	}
 	if c.sample < 0 || c.sample > 1 || math.IsNaN(c.sample) {
 		bad("SampleFraction", "want 0 to 1", c.sample)
+	}
+	for _, r := range c.rules {
+		if _, err := parseRule(strings.TrimSpace(r.Value)); err != nil {
+			bad("Rule", "want a rule that X takes", fmt.Sprintf("%.64q (%v)", r.Value, err))
+		}
 	}
 	for _, w := range c.topics {
 		if w == "" {

@@ -239,6 +239,24 @@ func (s *Server) addRules(req rulesRequest, dry bool) Response {
 	return respond(status, a)
 }
 
+// firstRules adds the rules of [Rule], which are in effect at once.
+func (s *Server) firstRules() error {
+	for _, r := range s.cfg.rules {
+		var req rulesRequest
+		req.Add = append(req.Add, struct {
+			Value string `json:"value"`
+			Tag   string `json:"tag"`
+		}{r.Value, r.Tag})
+		if resp := s.addRules(req, false); resp.Status != http.StatusCreated {
+			return fmt.Errorf("xtest: Rule: %.64q is refused: it is given twice, too long or one too many", r.Value)
+		}
+	}
+	for _, r := range s.rules.all {
+		r.since = time.Time{}
+	}
+	return nil
+}
+
 // deleteRules deletes what req names, or, when it names nothing, all.
 func (s *Server) deleteRules(req rulesRequest, dry bool) Response {
 	now := s.now()

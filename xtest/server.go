@@ -84,6 +84,9 @@ func New(opts ...Option) (*Server, error) {
 		s.shift = bubbleStart.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
 	}
 	s.maker = newMaker(cfg.seed)
+	if err := s.firstRules(); err != nil {
+		return nil, err
+	}
 	s.hub.init()
 	return s, nil
 }
