@@ -18,7 +18,7 @@ import (
 type File struct {
 	path    string
 	maxLine int
-	read    func(r io.ReaderAt, size int64) error
+	read    func(f *os.File, size int64) error
 
 	disk Disk // nil where it could not be opened again
 	size int64
@@ -40,7 +40,7 @@ type Disk interface {
 // last line, of at most maxLine bytes. Folders are made too. read is called with
 // what the file holds, now and each time that another file is found at path; if
 // it fails, so does the open.
-func Open(path string, maxLine int, read func(r io.ReaderAt, size int64) error) (*File, error) {
+func Open(path string, maxLine int, read func(f *os.File, size int64) error) (*File, error) {
 	if err := makeFolders(filepath.Dir(path)); err != nil {
 		return nil, err
 	}

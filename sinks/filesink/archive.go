@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"time"
 
@@ -51,7 +52,7 @@ func openArchive(path string) (*archive, error) {
 }
 
 // remember adds the ids of the last lines to those seen.
-func (a *archive) remember(f io.ReaderAt, size int64) error {
+func (a *archive) remember(f *os.File, size int64) error {
 	begin := max(0, size-rememberedBytes)
 	var src io.Reader = io.NewSectionReader(f, begin, size-begin)
 	if begin > 0 {
