@@ -31,9 +31,6 @@ type Reader struct {
 
 	// TooLong is called for each of them, if it is not nil.
 	TooLong func(number, length int)
-
-	// Offset is how many bytes were read up to the last line break.
-	Offset int64
 }
 
 const minBuffer, maxIdle = 64 << 10, 100
@@ -97,11 +94,9 @@ func (r *Reader) split(block []byte) {
 		i := bytes.IndexByte(block, '\n')
 		r.ended++
 		r.oversized(r.ended, r.skipped+i)
-		r.Offset += int64(r.skipped + i + 1)
 		r.skipped = 0
 		block = block[i+1:]
 	}
-	r.Offset += int64(len(block))
 	block = bytes.Clone(block)
 	for len(block) > 0 {
 		i := bytes.IndexByte(block, '\n')
