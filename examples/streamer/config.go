@@ -30,6 +30,7 @@ type cli struct {
 
 	Run      runCmd      `cmd:"" default:"withargs" help:"Hand the Posts of the stream to sinks, until SIGINT or SIGTERM. This is the default command."`
 	Replay   replayCmd   `cmd:"" help:"Hand the Posts of files to sinks: of archives, and of dead letters."`
+	Journal  journalCmd  `cmd:"" help:"Look at the journal of a run, or make its file smaller."`
 	Rules    rulesCmd    `cmd:"" help:"List, add or delete the rules at X."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated X API to try things out with."`
 }

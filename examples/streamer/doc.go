@@ -2,6 +2,7 @@
 //
 //	streamer [run] [--tag WORD]… [--rule TAG=VALUE]… [--to [NAME=]URL]…
 //	streamer replay FILE… [--to [NAME=]URL]… [--sink NAME] [--pace N]
+//	streamer journal stat|compact DIR
 //	streamer rules list|add TAG=VALUE…|delete ID…
 //	streamer simulate [--listen ADDR] [--rate N] [--replay FILE]
 //
@@ -45,6 +46,16 @@
 //
 // --checkpoint FILE keeps how far the stream was read: the next run goes on there,
 // as far as X's plan allows.
+//
+// --journal DIR keeps that too, and the Posts themselves until all sinks have them:
+// nothing that was received is lost by a crash, and a sink may be down for as long
+// as the disk can hold what waits for it (8 GiB, and 512 MiB of the disk stay
+// free). When it is full, the stream is held. A sink is known to the journal by its
+// NAME: under the same NAME it goes on where it was. A second streamer with the
+// same DIR stands by, and takes over when the first has ended; a file: or ws: sink
+// and the --dead-letter of each must be its own. streamer journal stat shows what
+// waits for whom, and streamer journal compact makes the file smaller, both while no
+// streamer has the journal.
 //
 // --dead-letter FILE keeps the Posts that a sink will not get, each with the sink's
 // NAME and the reason: those that it refuses, that were dropped because it was down

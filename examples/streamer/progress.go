@@ -17,8 +17,8 @@ import (
 // progress makes the line of figures of a run.
 type progress struct {
 	streamer interface{ Stats() tweetstream.Stats }
-	note     func() string // of the source
-	samples  []sample      // of the last seconds, oldest first
+	note     func(tweetstream.Stats) string // of the source
+	samples  []sample                       // of the last seconds, oldest first
 }
 
 type sample struct {
@@ -37,7 +37,7 @@ func (p *progress) line(now time.Time) string {
 	if st.Repeats > 0 {
 		fmt.Fprintf(&b, ", %d repeats", st.Repeats)
 	}
-	if note := p.note(); st.Held != "" {
+	if note := p.note(st); st.Held != "" {
 		b.WriteString(", held: " + st.Held)
 	} else if note != "" {
 		b.WriteString(", " + note)

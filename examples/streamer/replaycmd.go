@@ -37,16 +37,16 @@ func (c *replayCmd) Run(ctx context.Context, common *common, s *settings, con *c
 	if err != nil {
 		return err
 	}
-	opts, closeAll, err := open(ctx, targets, c.keeps(), logger)
+	all, err := open(ctx, targets, c.keeps(), logger)
 	if err != nil {
 		return err
 	}
-	streamer, err := tweetstream.New(source, opts...)
+	streamer, err := tweetstream.New(source, all.opts...)
 	if err != nil {
-		return errors.Join(err, closeAll())
+		return errors.Join(err, all.close())
 	}
 	feed := feed{
-		note: func() string {
+		note: func(tweetstream.Stats) string {
 			st := source.Stats()
 			return fmt.Sprintf("line %d of %s", st.Line, filepath.Base(cmp.Or(st.File, c.Files[0])))
 		},
@@ -59,7 +59,7 @@ func (c *replayCmd) Run(ctx context.Context, common *common, s *settings, con *c
 	if err == nil {
 		err = c.verdict(st, source.Stats())
 	}
-	return errors.Join(err, closeAll())
+	return errors.Join(err, all.close())
 }
 
 func (c *replayCmd) keeps() keeps { return keeps{Checkpoint: c.Checkpoint, DeadLetter: c.DeadLetter} }

@@ -39,26 +39,38 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 	if err != nil {
 		return usageError{err}
 	}
-	opts, closeAll, err := open(ctx, targets, c.keeps, logger)
+	all, err := open(ctx, targets, c.keeps, logger)
 	if err != nil {
 		return err
 	}
-	streamer, err := tweetstream.New(source, opts...)
+	streamer, err := tweetstream.New(source, all.opts...)
 	if err != nil {
-		return errors.Join(err, closeAll())
+		return errors.Join(err, all.close())
 	}
 	if c.Stream == "filtered" && len(rules) == 0 {
 		logger.Info("neither --tag nor --rule: the stream brings what the rules bring that are at X")
 	}
 	feed := feed{
-		note: func() string { return connection(source.Stats()) },
+		note: func(st tweetstream.Stats) string {
+			if all.journal != nil {
+				if note := journalNote(st, all.journal.Stats()); note != "" {
+					return note
+				}
+			}
+			return connection(source.Stats())
+		},
 		figures: func() []any {
 			x := source.Stats()
-			return []any{"connects", x.Connects, "malformed", x.Malformed, "oversized", x.Oversized}
+			fs := []any{"connects", x.Connects, "malformed", x.Malformed, "oversized", x.Oversized}
+			if all.journal != nil {
+				j := all.journal.Stats()
+				fs = append(fs, slog.Group("journal", "entries", j.Entries, "bytes", j.Used, "limit", j.Limit))
+			}
+			return fs
 		},
 	}
 	_, err = follow(ctx, streamer, feed, con, logger, !showsPosts(targets))
-	return errors.Join(err, closeAll())
+	return errors.Join(err, all.close())
 }
 
 // check finds what can't be, before anything is opened.
@@ -120,8 +132,8 @@ func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger 
 
 // A feed is what the figures say of a source.
 type feed struct {
-	note    func() string // in the line of figures; it may be empty
-	figures func() []any  // in the log, at the end
+	note    func(tweetstream.Stats) string // in the line of figures; it may be empty
+	figures func() []any                   // in the log, at the end
 }
 
 // follow runs the streamer, shows its figures meanwhile and logs them at the end.

@@ -73,6 +73,11 @@ func TestUsageErrors(t *testing.T) {
 		"dead letter, folder":  {[]string{"--dead-letter=dead/"}, "--dead-letter: want the name of a file"},
 		"dead letter as sink":  {[]string{"--dead-letter", "a", "--to", "x=file:./a"}, "--dead-letter and the sink x are the same file"},
 		"dead letter as state": {[]string{"--dead-letter", "a", "--checkpoint", "./a"}, "--checkpoint and --dead-letter are the same file"},
+		"empty journal":        {[]string{"--journal="}, "--journal: want the name of a folder"},
+		"journal, checkpoint":  {[]string{"--journal", "j", "--checkpoint", "c"}, "want --journal or --checkpoint, not both"},
+		"journal alone":        {[]string{"journal"}, `expected one of "stat", "compact"`},
+		"journal, no folder":   {[]string{"journal", "stat"}, "DIR"},
+		"replay, journal":      {[]string{"replay", "x", "--journal", "j"}, "unknown flag --journal"},
 		"nothing to replay":    {[]string{"replay"}, "FILE"},
 		"replay, empty name":   {[]string{"replay", ""}, "FILE: the name is empty"},
 		"replay, no pace":      {[]string{"replay", "x", "--pace", "0"}, "--pace: want more than 0"},
@@ -120,7 +125,7 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"rules", "add", "--help"}, {"replay", "--help"}, {"simulate", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"rules", "add", "--help"}, {"replay", "--help"}, {"journal", "stat", "--help"}, {"simulate", "--help"}} {
 		p := start(t, args...)
 		if code := p.wait(); code != 0 || !strings.Contains(p.stdout.String(), "Usage: streamer") {
 			t.Errorf("%v: exit code %d, stdout %q; want 0 and the usage", args, code, p.stdout.String())
