@@ -61,13 +61,13 @@ func onDisk(t *testing.T) (f *deadletter.File, path string, d *disk) {
 // At whatever byte the disk is full, the letters of the call are not there, and
 // stand there once when there is room.
 func TestFullAtEveryByte(t *testing.T) {
-	f, path, d := onDisk(t)
+	f, path, _ := onDisk(t)
 	keep(t, f, letters(1, 2)...)
 	before, _ := os.ReadFile(path)
 	keep(t, f, letters(3, 4)...)
 	after, _ := os.ReadFile(path)
 	for room := len(before); room < len(after); room++ {
-		f, path, d = onDisk(t)
+		f, path, d := onDisk(t)
 		keep(t, f, letters(1, 2)...)
 		d.room = int64(room)
 		for range 2 {
