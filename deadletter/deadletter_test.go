@@ -16,6 +16,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -171,6 +172,9 @@ func TestLettersComeBackAsTheyWere(t *testing.T) {
 		t.Errorf("letters (-want +got):\n%s", diff)
 	}
 	lines, _ := os.ReadFile(path)
+	if !utf8.Valid(lines) {
+		t.Error("the file is not UTF-8")
+	}
 	for line := range bytes.Lines(lines) {
 		if !bytes.HasPrefix(line, []byte(`{"letter":1,`)) {
 			t.Errorf("a letter begins with %.20q", line)

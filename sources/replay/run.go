@@ -100,7 +100,7 @@ func (r *run) file(ctx context.Context, f *file, rest []numbered) (err error) {
 			return r.end(ctx, f)
 		}
 		if err != nil {
-			return errors.Join(err, r.flush(ctx, f))
+			return err
 		}
 		lines = lines[:0]
 		for i, text := range texts {
