@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -17,7 +18,7 @@ import (
 // disk is a file on a disk that breaks. Its fields are set between calls.
 type disk struct {
 	deadletter.Disk
-	room     int64 // bytes that it takes; 0: all
+	room     atomic.Int64 // bytes that it takes; 0: all
 	sync     error
 	truncate error
 	syncs    int
@@ -28,10 +29,11 @@ func (d *disk) WriteAt(p []byte, off int64) (int, error) {
 	if d.hang != nil {
 		<-d.hang
 	}
-	if d.room == 0 || off+int64(len(p)) <= d.room {
+	room := d.room.Load()
+	if room == 0 || off+int64(len(p)) <= room {
 		return d.Disk.WriteAt(p, off)
 	}
-	n, err := d.Disk.WriteAt(p[:max(0, d.room-off)], off)
+	n, err := d.Disk.WriteAt(p[:max(0, room-off)], off)
 	return n, errors.Join(err, syscall.ENOSPC)
 }
 
@@ -69,14 +71,14 @@ func TestFullAtEveryByte(t *testing.T) {
 	for room := len(before); room < len(after); room++ {
 		f, path, d := onDisk(t)
 		keep(t, f, letters(1, 2)...)
-		d.room = int64(room)
+		d.room.Store(int64(room))
 		for range 2 {
 			if err := f.Keep(t.Context(), letters(3, 4)); !errors.Is(err, syscall.ENOSPC) {
 				t.Fatalf("Keep() = %v, want %v", err, syscall.ENOSPC)
 			}
 			wantIDs(t, path, 1, 2)
 		}
-		d.room = 0
+		d.room.Store(0)
 		keep(t, f, letters(3, 4)...)
 		wantIDs(t, path, 1, 4)
 		f.Close()
@@ -147,7 +149,7 @@ func TestHangingDisk(t *testing.T) {
 func TestStreamerWaitsOutFullDisk(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f, path, d := onDisk(t)
-		d.room = 1
+		d.room.Store(1)
 		var tweets []*tweetstream.Tweet
 		for _, l := range letters(1, 5) {
 			tweets = append(tweets, l.Tweet)
@@ -162,7 +164,7 @@ func TestStreamerWaitsOutFullDisk(t *testing.T) {
 		go func() { done <- s.Run(t.Context()) }()
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		d.room = 0
+		d.room.Store(0)
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
