@@ -29,6 +29,8 @@ type cli struct {
 	common
 
 	Run      runCmd      `cmd:"" default:"withargs" help:"Hand the Posts of the stream to sinks, until SIGINT or SIGTERM. This is the default command."`
+	Replay   replayCmd   `cmd:"" help:"Hand the Posts of files to sinks: of archives, and of dead letters."`
+	Journal  journalCmd  `cmd:"" help:"Look at the journal of a run, or make its file smaller."`
 	Rules    rulesCmd    `cmd:"" help:"List, add or delete the rules at X."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated X API to try things out with."`
 }
@@ -108,11 +110,18 @@ func (s *settings) set(f *kong.Flag, value any, o origin) {
 
 // Resolve is called by kong for the flags that are not on the command line.
 func (s *settings) Resolve(_ *kong.Context, _ *kong.Path, f *kong.Flag) (any, error) {
+	if argsOnly(f) {
+		return nil, nil
+	}
 	return s.values[f.Name], nil
 }
 
 // Validate is called by kong.
 func (s *settings) Validate(*kong.Application) error { return nil }
+
+// argsOnly reports whether a flag counts on the command line only: what the
+// settings say is for run.
+func argsOnly(f *kong.Flag) bool { return f.Tag.Has("argsonly") }
 
 // BeforeResolve is called by kong when it has read the command line.
 func (c *cli) BeforeResolve(ctx *kong.Context, s *settings) error {
@@ -139,7 +148,7 @@ func (s *settings) readEnv(ctx *kong.Context) error {
 		name := envName(f.Name)
 		text := os.Getenv(name)
 		// An empty variable is as good as none: it is how a shell takes one away.
-		if text == "" || f.Name == "help" || f.Name == "config" {
+		if text == "" || f.Name == "help" || f.Name == "config" || argsOnly(f) {
 			continue
 		}
 		if err := checkEnum(f, text); err != nil {

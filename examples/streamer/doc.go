@@ -1,6 +1,8 @@
 // Streamer takes Posts off the X API v2 stream and hands them to sinks.
 //
 //	streamer [run] [--tag WORD]… [--rule TAG=VALUE]… [--to [NAME=]URL]…
+//	streamer replay FILE… [--to [NAME=]URL]… [--sink NAME] [--pace N]
+//	streamer journal stat|compact DIR
 //	streamer rules list|add TAG=VALUE…|delete ID…
 //	streamer simulate [--listen ADDR] [--rate N] [--replay FILE]
 //
@@ -40,6 +42,49 @@
 // A sink has a NAME, for logs and figures; by default its scheme. A "=" is the end
 // of a NAME only if no colon comes before it: file:a=b.ndjson has none.
 //
+// # What is not lost
+//
+// --checkpoint FILE keeps how far the stream was read: the next run goes on there,
+// as far as X's plan allows.
+//
+// --journal DIR keeps that too, and the Posts themselves until all sinks have them:
+// nothing that was received is lost by a crash, and a sink may be down for as long
+// as the disk can hold what waits for it (8 GiB, and 512 MiB of the disk stay
+// free). When it is full, the stream is held. A sink is known to the journal by its
+// NAME: under the same NAME it goes on where it was. A second streamer with the
+// same DIR stands by, and takes over when the first has ended; a file: or ws: sink
+// and the --dead-letter of each must be its own. streamer journal stat shows what
+// waits for whom, and streamer journal compact makes the file smaller, both while no
+// streamer has the journal.
+//
+// --dead-letter FILE keeps the Posts that a sink will not get, each with the sink's
+// NAME and the reason: those that it refuses, that were dropped because it was down
+// for too long, or that were left when the program ended. Without it the log names
+// the first and the last of them and how many. The file is rotated (FILE with a
+// time in its name), and may grow to 1 GiB and 30 days; what is dropped then is
+// named in the log. It is written to by one streamer at a time. If the disk is
+// full, the sink waits.
+//
+// # Replay
+//
+// streamer replay hands the Posts of files to sinks, and ends when all is
+// delivered:
+//
+//	streamer replay dead.ndjson --sink http --to https://example.com/posts
+//	streamer replay posts.ndjson.gz more.ndjson --to ws://127.0.0.1:8090/ --pace 10
+//
+// A FILE is an archive, such as a file: sink writes, or a dead letter, which stands
+// for its segments too. It may be compressed, and written to by another streamer.
+// --sink takes the letters of one sink only. --pace 1 keeps the pace at which the
+// Posts came, --pace 10 is ten times as fast. With --checkpoint FILE, a replay that
+// was stopped goes on where it was, and one that had ended brings what has come
+// since.
+//
+// The exit code is 0 only if all was delivered. It is 1 if a line can't be read
+// (the log has its number), if a sink did not get a Post (with --dead-letter FILE
+// it is kept there), and if the replay was stopped before its end, also by a
+// signal. A FILE can't be the --dead-letter of its own replay.
+//
 // # Settings
 //
 // Each flag can be set on the command line, by an environment variable
@@ -47,7 +92,9 @@
 // working directory, or the one that --config names. The first of these that sets
 // a flag counts; lists are not put together. In the environment, the parts of a
 // list stand between ";", or in lines of their own if one of them holds a ";". An
-// empty variable sets nothing. Paths go from the working directory.
+// empty variable sets nothing. Paths go from the working directory. They are for
+// run; other commands take those of their flags from it, but replay has
+// --checkpoint and --dead-letter on the command line only.
 //
 //	# streamer.yaml
 //	api-url: http://127.0.0.1:8089
@@ -58,6 +105,7 @@
 //	  - file:posts.ndjson
 //	  - copy=file:copy.ndjson
 //	checkpoint: streamer.state
+//	dead-letter: dead.ndjson
 //
 // # Token
 //
@@ -67,7 +115,8 @@
 // # Ending
 //
 // SIGINT and SIGTERM stop the stream; the sinks then get what was received. A
-// second signal ends the program at once. The exit code is 0 after a signal, 1
+// second signal ends the program at once. The exit code is 0 after a signal (but see
+// Replay), 1
 // after a failure, 2 for wrong usage or settings, and 130 after a second signal.
 //
 // The log goes to stderr. If that is a terminal, its last line shows the figures.

@@ -19,8 +19,11 @@ func (c Console) Show(line string) { c.show(line) }
 
 // Progress makes lines of figures that are given.
 func Progress(st *tweetstream.Stats, x *xstream.Stats) func(now time.Time) string {
-	return (&progress{streamer: fixed[tweetstream.Stats]{st}, source: fixed[xstream.Stats]{x}}).line
+	return (&progress{streamer: fixed[tweetstream.Stats]{st}, note: func(tweetstream.Stats) string { return connection(*x) }}).line
 }
+
+// JournalNote is what the line says of a journal.
+var JournalNote = journalNote
 
 type fixed[T any] struct{ v *T }
 

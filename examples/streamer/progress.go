@@ -17,8 +17,8 @@ import (
 // progress makes the line of figures of a run.
 type progress struct {
 	streamer interface{ Stats() tweetstream.Stats }
-	source   interface{ Stats() xstream.Stats }
-	samples  []sample // of the last seconds, oldest first
+	note     func(tweetstream.Stats) string // of the source
+	samples  []sample                       // of the last seconds, oldest first
 }
 
 type sample struct {
@@ -37,11 +37,10 @@ func (p *progress) line(now time.Time) string {
 	if st.Repeats > 0 {
 		fmt.Fprintf(&b, ", %d repeats", st.Repeats)
 	}
-	switch {
-	case st.Held != "":
+	if note := p.note(st); st.Held != "" {
 		b.WriteString(", held: " + st.Held)
-	case !p.source.Stats().Connected:
-		b.WriteString(", not connected")
+	} else if note != "" {
+		b.WriteString(", " + note)
 	}
 	for _, s := range st.Sinks {
 		fmt.Fprintf(&b, " | %s: %d delivered, %d waiting, %d failed", s.Name, s.Delivered, s.Waiting, s.Failures)
@@ -53,6 +52,14 @@ func (p *progress) line(now time.Time) string {
 		}
 	}
 	return b.String()
+}
+
+// connection is the note of the stream.
+func connection(x xstream.Stats) string {
+	if x.Connected {
+		return ""
+	}
+	return "not connected"
 }
 
 // rate returns how many Posts a second came of late.
@@ -79,20 +86,13 @@ func lost(s tweetstream.SinkStats) (n uint64) {
 }
 
 // figures returns what is logged at the end of a run.
-func figures(st tweetstream.Stats, x xstream.Stats, d time.Duration) []any {
+func figures(st tweetstream.Stats, source []any, d time.Duration) []any {
 	var sinks []any
 	for _, s := range st.Sinks {
 		sinks = append(sinks, slog.Group(s.Name, "delivered", s.Delivered, "waiting", s.Waiting, "failed", s.Failures, "lost", lost(s)))
 	}
-	return []any{
-		"after", d.Round(time.Millisecond),
-		"received", st.Received,
-		"repeats", st.Repeats,
-		"connects", x.Connects,
-		"malformed", x.Malformed,
-		"oversized", x.Oversized,
-		slog.Group("sinks", sinks...),
-	}
+	all := append([]any{"after", d.Round(time.Millisecond), "received", st.Received, "repeats", st.Repeats}, source...)
+	return append(all, slog.Group("sinks", sinks...))
 }
 
 // showsPosts reports whether the Posts themselves go to a terminal, where a line

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tweetstream-go/tweetstream"
 	main "github.com/tweetstream-go/tweetstream/examples/streamer"
+	"github.com/tweetstream-go/tweetstream/journal/boltjournal"
 	"github.com/tweetstream-go/tweetstream/sources/xstream"
 )
 
@@ -50,6 +51,24 @@ func TestProgressLine(t *testing.T) {
 		line(now)
 	}
 	check("received 1003, 0/s, 4 repeats")
+}
+
+func TestJournalNote(t *testing.T) {
+	running := tweetstream.Stats{Sinks: []tweetstream.SinkStats{{Name: "s"}}}
+	for want, tt := range map[string]struct {
+		st tweetstream.Stats
+		j  boltjournal.Stats
+	}{
+		"standby: another process may have the journal": {},
+		"":                   {running, boltjournal.Stats{Used: 70, Limit: 100}},
+		"journal 71 % full":  {running, boltjournal.Stats{Used: 71, Limit: 100}},
+		"journal: 2 damaged": {running, boltjournal.Stats{Damaged: 2}},
+		"journal 100 % full": {running, boltjournal.Stats{Used: 8 << 30, Limit: 8 << 30, Damaged: 1}},
+	} {
+		if got := main.JournalNote(tt.st, tt.j); got != want {
+			t.Errorf("JournalNote(%v) = %q, want %q", tt.j, got, want)
+		}
+	}
 }
 
 // screen returns what a terminal shows that was sent s, line by line.

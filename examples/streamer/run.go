@@ -19,8 +19,9 @@ type runCmd struct {
 
 	Remote bool `help:"Let a ws: sink listen on an address that other machines reach. Anybody there can then read the Posts."`
 
-	Prune      *string `placeholder:"PREFIX" help:"At the start, delete the rules at X that are not declared here and whose tag begins with PREFIX."`
-	Checkpoint *string `placeholder:"FILE" help:"Keep in this file how far the stream was read, to go on there after a restart."`
+	Prune *string `placeholder:"PREFIX" help:"At the start, delete the rules at X that are not declared here and whose tag begins with PREFIX."`
+
+	keeps
 }
 
 // Run is called by kong.
@@ -38,22 +39,38 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 	if err != nil {
 		return usageError{err}
 	}
-	plugs, closeSinks, err := openSinks(ctx, targets, logger)
+	all, err := open(ctx, targets, c.keeps, logger)
 	if err != nil {
 		return err
 	}
-	opts := append(plugs, tweetstream.WithLogger(logger))
-	if c.Checkpoint != nil {
-		opts = append(opts, tweetstream.WithCheckpoint(*c.Checkpoint))
-	}
-	streamer, err := tweetstream.New(source, opts...)
+	streamer, err := tweetstream.New(source, all.opts...)
 	if err != nil {
-		return errors.Join(err, closeSinks())
+		return errors.Join(err, all.close())
 	}
 	if c.Stream == "filtered" && len(rules) == 0 {
 		logger.Info("neither --tag nor --rule: the stream brings what the rules bring that are at X")
 	}
-	return errors.Join(follow(ctx, streamer, source, con, logger, !showsPosts(targets)), closeSinks())
+	feed := feed{
+		note: func(st tweetstream.Stats) string {
+			if all.journal != nil {
+				if note := journalNote(st, all.journal.Stats()); note != "" {
+					return note
+				}
+			}
+			return connection(source.Stats())
+		},
+		figures: func() []any {
+			x := source.Stats()
+			fs := []any{"connects", x.Connects, "malformed", x.Malformed, "oversized", x.Oversized}
+			if all.journal != nil {
+				j := all.journal.Stats()
+				fs = append(fs, slog.Group("journal", "entries", j.Entries, "bytes", j.Used, "limit", j.Limit))
+			}
+			return fs
+		},
+	}
+	_, err = follow(ctx, streamer, feed, con, logger, !showsPosts(targets))
+	return errors.Join(err, all.close())
 }
 
 // check finds what can't be, before anything is opened.
@@ -68,30 +85,35 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 	if c.Prune != nil && *c.Prune == "" {
 		return nil, nil, misuse("--prune: the PREFIX is empty, and would stand for every rule, of other programs too")
 	}
-	if c.Checkpoint != nil && *c.Checkpoint == "" {
-		return nil, nil, misuse("--checkpoint: want the name of a file")
-	}
 	rules, err := declared(c.Tag, c.Rule, s)
 	if err != nil {
 		return nil, nil, err
 	}
-	to := c.To
+	targets, err := checkTargets(c.To, c.Remote, s)
+	if err != nil {
+		return nil, nil, err
+	}
+	return rules, targets, c.keeps.check(targets, s)
+}
+
+// checkTargets reads all --to; without any it is standard output.
+func checkTargets(to []string, remote bool, s *settings) ([]target, error) {
 	if len(to) == 0 {
 		to = []string{"stdout:"}
 	}
 	targets, err := parseTargets(to, s)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	for i, t := range targets {
-		if t.listen == "" || c.Remote {
+		if t.listen == "" || remote {
 			continue
 		}
 		if loopback, err := isLoopbackAddr(t.listen); err != nil || !loopback {
-			return nil, nil, misuse("%s %s: other machines could reach it: if that is meant, give --remote too", s.given("to"), shown(to[i]))
+			return nil, misuse("%s %s: other machines could reach it: if that is meant, give --remote too", s.given("to"), shown(to[i]))
 		}
 	}
-	return rules, targets, nil
+	return targets, nil
 }
 
 func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger *slog.Logger) []xstream.Option {
@@ -108,12 +130,18 @@ func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger 
 	return opts
 }
 
+// A feed is what the figures say of a source.
+type feed struct {
+	note    func(tweetstream.Stats) string // in the line of figures; it may be empty
+	figures func() []any                   // in the log, at the end
+}
+
 // follow runs the streamer, shows its figures meanwhile and logs them at the end.
-func follow(ctx context.Context, streamer *tweetstream.Streamer, source *xstream.Source, con *console, logger *slog.Logger, show bool) error {
+func follow(ctx context.Context, streamer *tweetstream.Streamer, feed feed, con *console, logger *slog.Logger, show bool) (tweetstream.Stats, error) {
 	begin := time.Now()
 	stop := func() {}
 	if show {
-		p := &progress{streamer: streamer, source: source}
+		p := &progress{streamer: streamer, note: feed.note}
 		stop = con.refresh(p.line)
 	}
 	noted := make(chan struct{})
@@ -126,6 +154,7 @@ func follow(ctx context.Context, streamer *tweetstream.Streamer, source *xstream
 		<-noted // it comes before the figures
 	}
 	stop()
-	logger.Info("ended", figures(streamer.Stats(), source.Stats(), time.Since(begin))...)
-	return err
+	st := streamer.Stats()
+	logger.Info("ended", figures(st, feed.figures(), time.Since(begin))...)
+	return st, err
 }

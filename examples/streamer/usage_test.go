@@ -69,6 +69,25 @@ func TestUsageErrors(t *testing.T) {
 		"sample with prune":    {[]string{"--stream", "sample", "--prune", "a"}, "leave out --prune"},
 		"empty prefix":         {[]string{"--prune="}, "the PREFIX is empty"},
 		"empty checkpoint":     {[]string{"--checkpoint="}, "--checkpoint: want the name of a file"},
+		"empty dead letter":    {[]string{"--dead-letter="}, "--dead-letter: want the name of a file"},
+		"dead letter, folder":  {[]string{"--dead-letter=dead/"}, "--dead-letter: want the name of a file"},
+		"dead letter as sink":  {[]string{"--dead-letter", "a", "--to", "x=file:./a"}, "--dead-letter and the sink x are the same file"},
+		"dead letter as state": {[]string{"--dead-letter", "a", "--checkpoint", "./a"}, "--checkpoint and --dead-letter are the same file"},
+		"empty journal":        {[]string{"--journal="}, "--journal: want the name of a folder"},
+		"journal, checkpoint":  {[]string{"--journal", "j", "--checkpoint", "c"}, "want --journal or --checkpoint, not both"},
+		"journal alone":        {[]string{"journal"}, `expected one of "stat", "compact"`},
+		"journal, no folder":   {[]string{"journal", "stat"}, "DIR"},
+		"replay, journal":      {[]string{"replay", "x", "--journal", "j"}, "unknown flag --journal"},
+		"nothing to replay":    {[]string{"replay"}, "FILE"},
+		"replay, empty name":   {[]string{"replay", ""}, "FILE: the name is empty"},
+		"replay, no pace":      {[]string{"replay", "x", "--pace", "0"}, "--pace: want more than 0"},
+		"replay, endless pace": {[]string{"replay", "x", "--pace", "inf"}, "--pace: want more than 0"},
+		"replay, sink":         {[]string{"replay", "x", "--sink", "A b"}, `--sink "A b": no sink has such a NAME`},
+		"replay into itself":   {[]string{"replay", "x", "--dead-letter", "./x"}, "--dead-letter ./x is replayed"},
+		"replay to itself":     {[]string{"replay", "y", "x", "--to", "file:x"}, "the sink file is a file that is replayed"},
+		"replay its state":     {[]string{"replay", "x", "--checkpoint", "x"}, "--checkpoint x is replayed"},
+		"replay stdin and x":   {[]string{"replay", "-", "x"}, "standard input (-) stands alone"},
+		"replay, ws for all":   {[]string{"replay", "x", "--to", "ws://0.0.0.0:0/feed"}, "give --remote too"},
 		"API in the clear":     {[]string{"--api-url", "http://api.x.com"}, "--api-url: a bearer token goes over https only"},
 		"API is no URL":        {[]string{"--api-url", "x"}, "--api-url: not a URL of a server"},
 		"two tokens":           {[]string{"--token-file", "a", "--token-env", "B"}, "want --token-file or --token-env, not both"},
@@ -106,7 +125,7 @@ func TestUsageErrors(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"rules", "add", "--help"}, {"simulate", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"run", "--help"}, {"rules", "add", "--help"}, {"replay", "--help"}, {"journal", "stat", "--help"}, {"simulate", "--help"}} {
 		p := start(t, args...)
 		if code := p.wait(); code != 0 || !strings.Contains(p.stdout.String(), "Usage: streamer") {
 			t.Errorf("%v: exit code %d, stdout %q; want 0 and the usage", args, code, p.stdout.String())

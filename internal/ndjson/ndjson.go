@@ -21,11 +21,16 @@ type Reader struct {
 	n       int // bytes in buf, none of them a line break
 	skipped int // bytes of the line that is being skipped; 0 if none is
 	lines   [][]byte
+	numbers []int // of the lines
+	ended   int   // lines that were ended by a break
 	idle    int
 
 	// Oversized counts the lines that were longer than the limit; Longest is
 	// the length of the longest of them.
 	Oversized, Longest int
+
+	// TooLong is called for each of them, if it is not nil.
+	TooLong func(number, length int)
 }
 
 const minBuffer, maxIdle = 64 << 10, 100
@@ -50,7 +55,7 @@ func (r *Reader) Next() ([][]byte, error) {
 	if read == 0 && err != nil {
 		// The last line, where it was not ended.
 		if length := r.skipped + len(bytes.TrimSuffix(r.buf[:r.n], []byte("\r"))); length > r.limit {
-			r.oversized(length)
+			r.oversized(r.ended+1, length)
 			r.skipped, r.n = 0, 0
 		}
 		return nil, err
@@ -62,7 +67,7 @@ func (r *Reader) Next() ([][]byte, error) {
 		return nil, nil
 	}
 	r.idle = 0
-	r.lines = r.lines[:0]
+	r.lines, r.numbers = r.lines[:0], r.numbers[:0]
 	end := r.n + read
 	last := bytes.LastIndexByte(r.buf[r.n:end], '\n')
 	if last < 0 {
@@ -87,7 +92,8 @@ func (r *Reader) Next() ([][]byte, error) {
 func (r *Reader) split(block []byte) {
 	if r.skipped > 0 {
 		i := bytes.IndexByte(block, '\n')
-		r.oversized(r.skipped + i)
+		r.ended++
+		r.oversized(r.ended, r.skipped+i)
 		r.skipped = 0
 		block = block[i+1:]
 	}
@@ -96,22 +102,34 @@ func (r *Reader) split(block []byte) {
 		i := bytes.IndexByte(block, '\n')
 		line := block[:i:i]
 		block = block[i+1:]
+		r.ended++
 		if i > 0 && line[i-1] == '\r' {
 			line = line[: i-1 : i-1]
 		}
 		switch {
 		case len(line) > r.limit:
-			r.oversized(len(line))
+			r.oversized(r.ended, len(line))
 		case len(line) > 0:
 			r.lines = append(r.lines, line)
+			r.numbers = append(r.numbers, r.ended)
 		}
 	}
 }
 
-func (r *Reader) oversized(length int) {
+func (r *Reader) oversized(number, length int) {
 	r.Oversized++
 	r.Longest = max(r.Longest, length)
+	if r.TooLong != nil {
+		r.TooLong(number, length)
+	}
 }
+
+// Number returns the number of a line that Next returned last, by its place
+// among them. The first line of the source is 1; empty lines count too.
+func (r *Reader) Number(i int) int { return r.numbers[i] }
+
+// Ended returns how many lines were read to their ends.
+func (r *Reader) Ended() int { return r.ended }
 
 // Partial reports whether a part of the next line was read.
 func (r *Reader) Partial() bool { return r.n > 0 || r.skipped > 0 }

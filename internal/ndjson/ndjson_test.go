@@ -3,6 +3,7 @@ package ndjson_test
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -14,7 +15,16 @@ import (
 
 func readAll(t testing.TB, src io.Reader, limit int) (lines []string, r *ndjson.Reader) {
 	t.Helper()
+	lines, _, r = readNumbered(t, src, limit)
+	return lines, r
+}
+
+// readNumbered returns the numbers of the lines too, of which those that are too
+// long are negative.
+func readNumbered(t testing.TB, src io.Reader, limit int) (lines []string, numbers []int, r *ndjson.Reader) {
+	t.Helper()
 	r = ndjson.NewReader(src, limit)
+	r.TooLong = func(number, _ int) { numbers = append(numbers, -number) }
 	var kept [][]byte
 	for {
 		got, err := r.Next()
@@ -24,12 +34,15 @@ func readAll(t testing.TB, src io.Reader, limit int) (lines []string, r *ndjson.
 		if err != nil {
 			t.Fatal(err)
 		}
+		for i := range got {
+			numbers = append(numbers, r.Number(i))
+		}
 		kept = append(kept, got...)
 	}
 	for _, line := range kept { // at the end: nobody may have written over them
 		lines = append(lines, string(line))
 	}
-	return lines, r
+	return lines, numbers, r
 }
 
 // want is what a plain split gives.
@@ -52,10 +65,34 @@ func want(data string, limit int) (lines []string, oversized int, rest string) {
 	return lines, oversized, rest
 }
 
+// wantNumbers are those of the lines of a plain split.
+func wantNumbers(data string, limit int) (numbers []int) {
+	parts := strings.Split(data, "\n")
+	for i, line := range parts {
+		line = strings.TrimSuffix(line, "\r")
+		switch {
+		case len(line) > limit:
+			numbers = append(numbers, -i-1)
+		case line != "" && i < len(parts)-1:
+			numbers = append(numbers, i+1)
+		}
+	}
+	return numbers
+}
+
 func check(t testing.TB, name, data string, src io.Reader, limit int) {
 	t.Helper()
 	lines, oversized, rest := want(data, limit)
-	got, r := readAll(t, src, limit)
+	got, numbers, r := readNumbered(t, src, limit)
+	// Those that are too long are told of before those that came along with them.
+	byNumber := func(a, b int) int { return max(a, -a) - max(b, -b) }
+	slices.SortFunc(numbers, byNumber)
+	if diff := cmp.Diff(wantNumbers(data, limit), numbers); diff != "" {
+		t.Errorf("%s: numbers (-want +got):\n%s", name, diff)
+	}
+	if n := strings.Count(data, "\n"); r.Ended() != n {
+		t.Errorf("%s: %d lines ended, want %d", name, r.Ended(), n)
+	}
 	if diff := cmp.Diff(lines, got); diff != "" {
 		t.Errorf("%s: lines (-want +got):\n%s", name, diff)
 	}

@@ -1,16 +1,19 @@
 package filesink
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/internal/dedupe"
+	"github.com/tweetstream-go/tweetstream/internal/logfile"
+	"github.com/tweetstream-go/tweetstream/internal/ndjson"
 )
 
 // retryAfter is the wait after an error of the disk. It is asked for, rather than
@@ -18,27 +21,18 @@ import (
 // full the short ones may still pass, and the long ones are not at fault.
 const retryAfter = time.Second
 
-// archive is a file of whole lines. All that it holds up to size is synced; what
-// is behind is cut off before anything else is written.
-type archive struct {
-	path string
-	file file
-	size int64
-	torn bool // there may be something behind size
+// How far back ids are remembered. The two are alike at X's 2.4 kB a Post.
+const (
+	rememberedLines = 100_000
+	rememberedBytes = 256 << 20
+)
 
+// archive is a file of Posts.
+type archive struct {
+	file  *logfile.File
 	seen  *dedupe.Window
 	batch map[post]bool // of the Deliver at hand
 	buf   []byte
-}
-
-// file is what an archive needs of an *os.File.
-type file interface {
-	io.ReaderAt
-	io.WriterAt
-	io.Closer
-	Stat() (fs.FileInfo, error)
-	Truncate(size int64) error
-	Sync() error
 }
 
 // post is what a Post is known by.
@@ -47,20 +41,58 @@ type post struct {
 	deleted bool
 }
 
-func (a *archive) name() string { return a.path }
+// openArchive opens the file at path, and makes its folders.
+func openArchive(path string) (*archive, error) {
+	a := &archive{seen: dedupe.New(rememberedLines), batch: map[post]bool{}}
+	var err error
+	if a.file, err = logfile.Open(path, maxLine, a.remember); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// remember adds the ids of the last lines to those seen.
+func (a *archive) remember(f *os.File, size int64) error {
+	begin := max(0, size-rememberedBytes)
+	var src io.Reader = io.NewSectionReader(f, begin, size-begin)
+	if begin > 0 {
+		// It begins within a line. With an x before it, what is there of that
+		// line can't be taken for a message.
+		src = io.MultiReader(strings.NewReader("x"), src)
+	}
+	lines := ndjson.NewReader(src, maxLine)
+	for {
+		batch, err := lines.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		for _, line := range batch {
+			if bytes.IndexByte(line, 0) >= 0 {
+				continue // never synced: see the package comment
+			}
+			if t, err := tweetstream.ParseTweet(line); err == nil {
+				a.seen.Add(t.ID, false)
+			}
+		}
+	}
+}
+
+func (a *archive) name() string { return a.file.Path() }
 
 func (a *archive) deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := a.ready(); err != nil {
+	if err := a.file.Ready(); err != nil {
 		return outage(err)
 	}
 	defer func() {
 		clear(a.batch)
 		a.buf = reuse(a.buf)
 	}()
-	end := a.size
 	var refused []error
 	for _, t := range tweets {
 		p := post{t.ID, t.Deleted}
@@ -74,24 +106,16 @@ func (a *archive) deliver(ctx context.Context, tweets []*tweetstream.Tweet) erro
 		}
 		a.batch[p] = true
 		if len(a.buf) >= writeSize {
-			if end, err = a.flush(ctx, end); err != nil {
+			if err := a.flush(ctx); err != nil {
 				return err
 			}
 		}
 	}
-	end, err := a.flush(ctx, end)
-	if err != nil {
+	if err := a.flush(ctx); err != nil {
 		return err
 	}
-	if end > a.size {
-		// When a sync fails, the kernel may take the pages for written, and
-		// the next sync would succeed without them: only writing them again
-		// helps.
-		if err := a.file.Sync(); err != nil {
-			a.undo()
-			return outage(err)
-		}
-		a.size, a.torn = end, false
+	if err := a.file.Commit(); err != nil {
+		return outage(err)
 	}
 	for p := range a.batch {
 		a.seen.Add(p.id, p.deleted)
@@ -99,94 +123,23 @@ func (a *archive) deliver(ctx context.Context, tweets []*tweetstream.Tweet) erro
 	return errors.Join(refused...)
 }
 
-// flush writes the lines gathered so far at end, and returns the new end. If it
-// fails, the whole batch is undone.
-func (a *archive) flush(ctx context.Context, end int64) (int64, error) {
+// flush writes the lines gathered so far. If it fails, the whole batch is undone.
+func (a *archive) flush(ctx context.Context) error {
 	if len(a.buf) == 0 {
-		return end, nil
-	}
-	if err := ctx.Err(); err != nil {
-		a.undo()
-		return 0, err
-	}
-	a.torn = true
-	if _, err := a.file.WriteAt(a.buf, end); err != nil {
-		a.undo()
-		return 0, outage(err)
-	}
-	end += int64(len(a.buf))
-	a.buf = a.buf[:0]
-	return end, nil
-}
-
-// undo cuts off what is behind size. If that fails, ready does it again, and
-// returns the error if it fails for good.
-func (a *archive) undo() error {
-	if !a.torn {
 		return nil
 	}
-	if err := a.file.Truncate(a.size); err != nil {
+	if err := ctx.Err(); err != nil {
+		_ = a.file.Undo() // Ready tries again
 		return err
 	}
-	a.torn = false
+	if err := a.file.Write(a.buf); err != nil {
+		return outage(err)
+	}
+	a.buf = a.buf[:0]
 	return nil
 }
 
-// ready brings the file to its last whole line, and sees whether somebody has
-// moved or changed it meanwhile.
-func (a *archive) ready() error {
-	if err := a.undo(); err != nil {
-		return err
-	}
-	opened, err := a.file.Stat()
-	if err != nil {
-		return err
-	}
-	// Where the path can't be looked up for another reason than that it is
-	// gone, the open file still takes lines.
-	named, err := os.Lstat(a.path)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(named, opened) {
-		return a.reopen()
-	}
-	if opened.Size() != a.size {
-		return a.follow(opened.Size())
-	}
-	return nil
-}
-
-// reopen leaves the file behind for the one at path. Folders are not made anew:
-// where they are gone, so may be the disk.
-func (a *archive) reopen() error {
-	left := a.file
-	if err := a.open(); err != nil {
-		return err
-	}
-	_ = left.Close() // all that it holds is synced
-	return nil
-}
-
-// follow goes on at the end of a file that somebody else has emptied or written
-// to.
-func (a *archive) follow(size int64) error {
-	if size > 0 {
-		var last [1]byte
-		if _, err := a.file.ReadAt(last[:], size-1); err != nil {
-			return err
-		}
-		if last[0] != '\n' {
-			if _, err := a.file.WriteAt([]byte{'\n'}, size); err != nil {
-				return err
-			}
-			size++
-		}
-	}
-	a.size = size
-	return nil
-}
-
-func (a *archive) close() error {
-	return errors.Join(a.undo(), a.file.Close())
-}
+func (a *archive) close() error { return a.file.Close() }
 
 // outage is the error for what is wrong with the file.
 func outage(err error) error {

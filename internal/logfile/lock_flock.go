@@ -1,6 +1,6 @@
 //go:build darwin || dragonfly || freebsd || linux || netbsd || openbsd
 
-package filesink
+package logfile
 
 import (
 	"errors"
@@ -21,7 +21,7 @@ func lock(f *os.File) error {
 			return nil
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EWOULDBLOCK):
-			return refuse(f.Name(), "it is in use: another Sink, perhaps in another process, writes to it")
+			return refuse(f.Name(), "it is in use: somebody writes to it already, perhaps another process")
 		default:
 			return &fs.PathError{Op: "lock", Path: f.Name(), Err: err}
 		}

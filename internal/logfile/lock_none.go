@@ -1,6 +1,6 @@
 //go:build !(darwin || dragonfly || freebsd || linux || netbsd || openbsd)
 
-package filesink
+package logfile
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 
 const noFollow = 0
 
-// lock locks nothing: see the package comment.
+// lock locks nothing: Windows has no such lock here.
 func lock(*os.File) error { return nil }
 
 // unsupported reports whether a file system doesn't know what it was asked for.

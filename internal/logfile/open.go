@@ -1,81 +1,57 @@
-package filesink
+package logfile
 
 import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
-	"strings"
-
-	"github.com/tweetstream-go/tweetstream"
-	"github.com/tweetstream-go/tweetstream/internal/dedupe"
-	"github.com/tweetstream-go/tweetstream/internal/ndjson"
 )
 
-// How far back ids are remembered. The two are alike at X's 2.4 kB a Post.
-const (
-	rememberedLines = 100_000
-	rememberedBytes = 256 << 20
-)
-
-// openArchive opens the file at path, and makes its folders.
-func openArchive(path string) (*archive, error) {
-	if err := makeFolders(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	a := &archive{path: path, seen: dedupe.New(rememberedLines), batch: map[post]bool{}}
-	if err := a.open(); err != nil {
-		return nil, err
-	}
-	return a, nil
-}
-
-// open opens the file, mends its last line and remembers the ids in it. Where it
-// fails, a is left as it was.
-func (a *archive) open() (err error) {
-	f, err := openRegular(a.path)
+// open opens the file, locks it, mends its last line and lets it be read. Where
+// it fails, f is left as it was.
+func (f *File) open() (err error) {
+	disk, err := openRegular(f.path)
 	if err != nil {
 		return err
 	}
 	defer func() {
 		if err != nil {
-			_ = f.Close()
+			_ = disk.Close()
 		}
 	}()
-	if err := lock(f); err != nil {
+	if err := lock(disk); err != nil {
 		return err
 	}
-	info, err := f.Stat()
+	info, err := disk.Stat()
 	if err != nil {
 		return err
 	}
 	// Between the open and the lock it may have been moved away by a process
 	// that has ended since.
-	if named, err := os.Lstat(a.path); err != nil || !os.SameFile(named, info) {
-		return refuse(a.path, "it was replaced meanwhile")
+	if named, err := os.Lstat(f.path); err != nil || !os.SameFile(named, info) {
+		return refuse(f.path, "it was replaced meanwhile")
 	}
-	size, err := mend(f, info.Size())
+	size, err := mend(disk, info.Size(), int64(f.maxLine))
 	if err != nil {
 		return err
 	}
 	// A process that was killed may have left lines that it had not synced yet.
-	// Once their ids are remembered, nobody writes them again.
-	if err := f.Sync(); err != nil {
+	// Once they are taken for written, nobody writes them again.
+	if err := disk.Sync(); err != nil {
 		return err
 	}
-	if err := remember(a.seen, f, size); err != nil {
+	if err := f.read(disk, size); err != nil {
 		return err
 	}
 	// A new file lasts once its folder does. It is done for an old one too: a
 	// crash may have come between the two.
-	if err := syncFolder(filepath.Dir(a.path)); err != nil {
+	if err := syncFolder(filepath.Dir(f.path)); err != nil {
 		return err
 	}
-	a.file, a.size, a.torn = f, size, false
+	f.disk, f.size, f.end, f.torn = disk, size, size, false
 	return nil
 }
 
@@ -114,8 +90,8 @@ func refuse(path, why string) error {
 }
 
 // mend makes the file end in a whole line, and returns its new size.
-func mend(f *os.File, size int64) (int64, error) {
-	begin, err := lastLine(f, size)
+func mend(f *os.File, size, maxLine int64) (int64, error) {
+	begin, err := lastLine(f, size, maxLine)
 	if err != nil || begin == size {
 		return size, err
 	}
@@ -132,7 +108,7 @@ func mend(f *os.File, size int64) (int64, error) {
 			return 0, err
 		}
 		size++
-	case line[0] == '{' || line[0] == 0: // zeros: see the package comment
+	case line[0] == '{' || line[0] == 0: // zeros: after a loss of power, of what was not synced
 		if err := f.Truncate(begin); err != nil {
 			return 0, err
 		}
@@ -145,7 +121,7 @@ func mend(f *os.File, size int64) (int64, error) {
 
 // lastLine returns where the line begins that is not ended, or size if there is
 // none. It looks no further than a line can be long.
-func lastLine(f *os.File, size int64) (int64, error) {
+func lastLine(f *os.File, size, maxLine int64) (int64, error) {
 	buf := make([]byte, 64<<10)
 	for end := size; end > 0 && size-end <= maxLine; {
 		part := buf[:min(end, int64(len(buf)))]
@@ -161,35 +137,6 @@ func lastLine(f *os.File, size int64) (int64, error) {
 		}
 	}
 	return max(0, size-maxLine-1), nil
-}
-
-// remember adds the ids of the last lines to seen.
-func remember(seen *dedupe.Window, f *os.File, size int64) error {
-	begin := max(0, size-rememberedBytes)
-	var src io.Reader = io.NewSectionReader(f, begin, size-begin)
-	if begin > 0 {
-		// It begins within a line. With an x before it, what is there of that
-		// line can't be taken for a message.
-		src = io.MultiReader(strings.NewReader("x"), src)
-	}
-	lines := ndjson.NewReader(src, maxLine)
-	for {
-		batch, err := lines.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		for _, line := range batch {
-			if bytes.IndexByte(line, 0) >= 0 {
-				continue // never synced: see the package comment
-			}
-			if t, err := tweetstream.ParseTweet(line); err == nil {
-				seen.Add(t.ID, false)
-			}
-		}
-	}
 }
 
 // makeFolders makes the folder and those it is in, where they are missing, so

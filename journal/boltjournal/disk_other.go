@@ -1,0 +1,13 @@
+//go:build !(darwin || dragonfly || freebsd || linux)
+
+package boltjournal
+
+import "errors"
+
+const noFollow = 0
+
+// unsupported reports whether a file system doesn't know what it was asked for.
+func unsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }
+
+// freeDisk does not know: see FreeDisk.
+func freeDisk(string) (bytes uint64, known bool) { return 0, false }
