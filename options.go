@@ -42,18 +42,20 @@ func WithSink(name string, sink Sink, opts ...SinkOption) Option {
 			set:        map[string]bool{},
 		}
 		if d, ok := sink.(interface{ Defaults() []SinkOption }); ok {
-			for _, opt := range d.Defaults() {
-				opt(&s)
-			}
+			s.apply(d.Defaults())
 		}
-		for _, opt := range opts {
-			if opt == nil {
-				s.set["nil"] = true
-				continue
-			}
-			opt(&s)
-		}
+		s.apply(opts)
 		c.sinks = append(c.sinks, s)
+	}
+}
+
+func (s *sinkConfig) apply(opts []SinkOption) {
+	for _, opt := range opts {
+		if opt == nil {
+			s.set["nil"] = true
+			continue
+		}
+		opt(s)
 	}
 }
 

@@ -144,10 +144,10 @@ func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
 			return nil, fmt.Errorf("read checkpoint: %w", err)
 		}
 		if js.State == nil {
-			s.logger.Info("no checkpoint yet: the stream begins at now", "file", s.checkpoint)
+			s.logger.Info("no checkpoint yet: the source begins anew", "file", s.checkpoint)
 		}
 	default:
-		s.logger.Info("no checkpoint: the stream begins at now")
+		s.logger.Info("no checkpoint: the source begins anew")
 	}
 
 	s.ring = ring.New(js.Next, s.buffer, func(t *Tweet) int { return len(t.Raw) + tweetSize })

@@ -20,7 +20,7 @@ func aRun(p *probe) {
 	ctx, cancel := context.WithTimeout(p.ctx, runTime)
 	defer cancel()
 	breaks := p.Break != nil && p.Mend != nil
-	p.stream(ctx, !breaks, func(ctx context.Context, s *tweetstream.Streamer, emit func(context.Context) error) error {
+	p.stream(ctx, !breaks, true, func(ctx context.Context, s *tweetstream.Streamer, emit func(context.Context) error) error {
 		if breaks {
 			p.trouble(p.Break)
 		}
@@ -28,16 +28,7 @@ func aRun(p *probe) {
 			return err
 		}
 		if breaks {
-			tick := time.NewTicker(5 * time.Millisecond)
-			defer tick.Stop()
-			for s.Stats().Sinks[0].Failures == 0 {
-				select {
-				case <-tick.C:
-					continue
-				case <-ctx.Done():
-				}
-				break
-			}
+			until(ctx, func() bool { return s.Stats().Sinks[0].Failures > 0 })
 			p.mend()
 		}
 		return nil // the source has ended: all is delivered, for however long it takes
@@ -48,7 +39,7 @@ func aRun(p *probe) {
 func aRunThatStops(p *probe) {
 	ctx, cancel := context.WithTimeout(p.ctx, runTime)
 	defer cancel()
-	p.stream(ctx, true, func(ctx context.Context, _ *tweetstream.Streamer, emit func(context.Context) error) error {
+	p.stream(ctx, true, false, func(ctx context.Context, _ *tweetstream.Streamer, emit func(context.Context) error) error {
 		err := emit(ctx)
 		cancel()
 		<-ctx.Done()
@@ -56,14 +47,27 @@ func aRunThatStops(p *probe) {
 	})
 }
 
+// until waits for what f says.
+func until(ctx context.Context, f func() bool) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for !f() {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // stream runs a Streamer whose source is drive, and looks at what has become of
-// the tweets that emit emits.
-func (p *probe) stream(ctx context.Context, ordered bool, drive func(context.Context, *tweetstream.Streamer, func(context.Context) error) error) {
+// the tweets that emit emits; some of them are deleted at the end.
+func (p *probe) stream(ctx context.Context, ordered, deletes bool, drive func(context.Context, *tweetstream.Streamer, func(context.Context) error) error) {
 	const size = 50
 	tweets := p.posts(1_000)
 	p.known = append(p.known, tweets...)
 	gone := 0
-	if _, ok := p.Sink.(tweetstream.Deleter); ok {
+	if _, ok := p.Sink.(tweetstream.Deleter); ok && deletes {
 		gone = 5
 	}
 	var mu sync.Mutex
@@ -76,20 +80,27 @@ func (p *probe) stream(ctx context.Context, ordered bool, drive func(context.Con
 	}
 	var s *tweetstream.Streamer
 	src := source(func(ctx context.Context, emit tweetstream.Emit) error {
-		return drive(ctx, s, func(ctx context.Context) error {
+		err := drive(ctx, s, func(ctx context.Context) error {
 			for part := range slices.Chunk(tweets, size) {
 				if err := emit(ctx, part, nil); err != nil {
 					return err
 				}
 			}
-			for _, t := range tweets[:gone] {
-				tombstone := &tweetstream.Tweet{ID: t.ID, Raw: fmt.Appendf(nil, `{"delete":{"tweet":{"id":%q}}}`, t.ID), Deleted: true}
-				if err := emit(ctx, []*tweetstream.Tweet{tombstone}, nil); err != nil {
-					return err
-				}
-			}
 			return nil
 		})
+		if err != nil || ctx.Err() != nil {
+			gone = 0
+			return err
+		}
+		// A Post that is gone before it was delivered passes by the sink.
+		until(ctx, func() bool { return s.Stats().Sinks[0].Waiting == 0 })
+		for _, t := range tweets[:gone] {
+			tombstone := &tweetstream.Tweet{ID: t.ID, Raw: fmt.Appendf(nil, `{"delete":{"tweet":{"id":%q}}}`, t.ID), Deleted: true}
+			if err := emit(ctx, []*tweetstream.Tweet{tombstone}, nil); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 	s = p.newStreamer(src, tweetstream.WithDeadLetter(bury), tweetstream.WithDrain(callTime))
 	ran := make(chan error, 1)
