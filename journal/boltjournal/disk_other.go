@@ -2,7 +2,10 @@
 
 package boltjournal
 
-import "errors"
+import (
+	"errors"
+	"os"
+)
 
 const noFollow = 0
 
@@ -11,3 +14,6 @@ func unsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) 
 
 // freeDisk does not know: see FreeDisk.
 func freeDisk(string) (bytes uint64, known bool) { return 0, false }
+
+// release closes a file that may be closed.
+func release(f *os.File) { _ = f.Close() }

@@ -4,6 +4,7 @@ package boltjournal
 
 import (
 	"errors"
+	"os"
 	"syscall"
 )
 
@@ -24,4 +25,11 @@ func freeDisk(dir string) (bytes uint64, known bool) {
 	}
 	// The types differ between systems; what is available may be negative.
 	return uint64(max(int64(st.Bavail), 0)) * uint64(st.Bsize), true
+}
+
+// release closes a file that may be closed. Memory that bbolt has mapped and not
+// let go of keeps the file open for the system, and so its lock; hence the unlock.
+func release(f *os.File) {
+	_ = syscall.Flock(int(f.Fd()), syscall.LOCK_UN)
+	_ = f.Close()
 }

@@ -18,8 +18,8 @@
 // [History] keeps them; those of the newest part stay. Their ids are kept longer,
 // a million of them, so that repeats are known after a restart. A sink's name that
 // no running program has used for 7 days is forgotten, with a line in the log, and
-// holds nothing any more: but not within the first minute of a program, whose own
-// sinks so never are.
+// holds nothing any more. This is not done in the first minute after a program's
+// sinks have said their names, so that its own are never forgotten.
 //
 // # Limits
 //

@@ -89,10 +89,13 @@ func openFile(path string, readOnly bool) (_ *file, err error) {
 	}
 	if err != nil {
 		if f.inner != nil {
-			why := diagnose(f.inner)
-			_ = f.inner.Close() // a panic leaves it open, and locked
-			if why != "" {
-				return nil, damaged(path, why)
+			release(f.inner) // a panic leaves it open, and locked
+			if again, err := os.Open(path); err == nil {
+				why := diagnose(again)
+				_ = again.Close()
+				if why != "" {
+					return nil, damaged(path, why)
+				}
 			}
 		}
 		if errors.Is(err, ErrDamaged) || errors.Is(err, fs.ErrPermission) {
@@ -125,9 +128,9 @@ func (f *file) close() {
 	defer timer.Stop()
 	select {
 	case <-closed:
-	case <-timer.C:
-		_ = f.inner.Close() // bbolt waits for a lock that a panic has left: with the file goes ours
+	case <-timer.C: // bbolt waits for a lock of its own that a panic has left
 	}
+	release(f.inner) // if it is still open
 }
 
 func (f *file) view(g func(*bbolt.Tx) error) error {
