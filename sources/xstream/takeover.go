@@ -41,8 +41,11 @@ func (s *Source) closeOther(ctx context.Context) error {
 		} `json:"data"`
 	}
 	body, err := s.connections(ctx, http.MethodGet, connectionsPath, "status=active&endpoints="+s.endpoint())
-	if err != nil || json.Unmarshal(body, &there) != nil {
-		s.logger.Debug("the list of connections can't be read", "error", err)
+	if err == nil {
+		err = json.Unmarshal(body, &there)
+	}
+	if err != nil {
+		s.logger.Debug("the list of connections can't be read", "error", s.clean(err.Error()))
 	}
 	if _, err := s.connections(ctx, http.MethodDelete, connectionsPath+"/"+s.endpoint(), ""); err != nil {
 		return err
