@@ -40,7 +40,13 @@ type Source struct {
 	sample   bool
 	query    string
 
-	secret atomic.Value // the token, a string, to be taken out of texts
+	takeOver bool
+	stopHeld bool
+	gzip     bool
+	attempts attempts
+
+	secret, former atomic.Value // the token and the one before it, strings, to be taken out of texts
+	saidOpen       atomic.Bool  // that others can read the token
 
 	mu    sync.Mutex
 	rules map[string]tweetstream.Rule // at X, by id
@@ -59,6 +65,8 @@ type config struct {
 	sample  bool
 	fields  map[string][]string
 	problem []error
+
+	takeOver, stopHeld, gzip bool
 }
 
 // Rules declares rules of the filtered stream, by Value and Tag: those that X
@@ -169,6 +177,9 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 		declared: c.rules,
 		sample:   c.sample,
 		query:    query(c.fields),
+		takeOver: c.takeOver,
+		stopHeld: c.stopHeld,
+		gzip:     c.gzip,
 	}
 	if c.prune != nil {
 		s.prune = *c.prune
@@ -189,19 +200,20 @@ type Stats struct {
 	Oversized    uint64    // messages over 4 MiB, skipped
 	Repaired     uint64    // Posts with bytes that were no UTF-8
 	LastReceived time.Time // when the stream last brought a byte
-}
 
-// Stats returns the figures at this moment.
-func (s *Source) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.stats
-}
+	// Ends counts the connections that ended, and the attempts that came to none,
+	// by reason: dial, refused, no_stream, closed, operational, reset and stall. It
+	// is to be read only.
+	Ends    map[string]uint64
+	Unknown uint64        // messages of a kind that is not known here
+	Partial uint64        // Posts that came with an error about a part of them
+	Bytes   uint64        // of the messages, without keep-alives and line breaks
+	Lag     time.Duration // how old the newest Post of the last read was then, by X's clock; 0 if its id does not tell
 
-func (s *Source) count(f func(*Stats)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f(&s.stats)
+	// Held says what holds the source back that only money, a person or the
+	// calendar mends, such as "out of credits at X". It is empty while nothing
+	// does.
+	Held string
 }
 
 // Stream reads the stream until ctx is done, through as many connections as it
@@ -216,6 +228,7 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 	synced := s.sample
 	without := 0 // how often X had no rules, though they were declared
 	said := ""   // the last trouble that was logged
+	stood := false
 	for ctx.Err() == nil {
 		if !synced {
 			err = s.SyncRules(ctx)
@@ -229,6 +242,7 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 				said, without = "", 0
 			}
 			heard = c.heard
+			stood = stood || c.brought || c.healthy
 		}
 		if ctx.Err() != nil {
 			break
@@ -238,18 +252,16 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 			// 20 s to notice.
 			synced = false
 			without++
-		} else if isFatal(err) {
+		} else if isFatal(err) && !(stood && isForeign(err)) {
 			return err
 		}
-		wait := policy.wait(err)
-		text := s.clean(err.Error())
-		level := slog.LevelWarn
-		if text == said {
-			level = slog.LevelDebug // said once
+		if s.stopHeld && held(err) != "" {
+			return err
 		}
-		said = text
-		s.logger.Log(ctx, level, "the stream is down: it is opened again", "error", text, "wait", wait)
-		sleep(ctx, wait)
+		if isInvalidRules(err) {
+			synced = s.sample
+		}
+		said = s.rest(ctx, policy, err, said)
 	}
 	return nil
 }
@@ -260,6 +272,18 @@ func noRules(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusConflict
 }
 
+// isForeign reports whether the answer is not X's own: a page of a proxy, or of
+// what guards X. Where a stream has stood it is no wrong setting, but passes.
+func isForeign(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.foreign
+}
+
+func isInvalidRules(err error) bool {
+	var told *disconnectError
+	return errors.As(err, &told) && told.kind == "InvalidRules"
+}
+
 func isFatal(err error) bool {
 	var (
 		answer *Error
@@ -268,13 +292,4 @@ func isFatal(err error) bool {
 		ours   *emitError
 	)
 	return errors.As(err, &answer) && answer.fatal() || errors.As(err, &token) || errors.As(err, &rule) || errors.As(err, &ours)
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
