@@ -17,7 +17,8 @@
 // The [Source] appends to a log. Each [Sink] reads the log at its own cursor: it
 // gets every tweet from the moment Run began, in the order of the log, and a slow
 // or dead sink holds back nobody but itself. The log is in memory ([WithBuffer]),
-// or on disk behind that with [WithJournal].
+// or on disk behind that with [WithJournal], for which package
+// journal/boltjournal is there.
 //
 //	source → repeats dropped → transforms → log ┬→ cursor → batch → try → sink
 //	                                            ├→ cursor → batch → try → sink
@@ -30,7 +31,7 @@
 //
 // Every tweet that a source has emitted reaches every sink at least once, or is
 // counted under one of five reasons and named: in the dead letter
-// ([WithDeadLetter]) or, without one, in the log file as the first id, the last id
+// ([WithDeadLetter], package deadletter) or, without one, in the log file as the first id, the last id
 // and how many. The reasons are [Rejected], [GaveUp], [Overflowed], [ShutDown]
 // and [TransformFailed]. There is no other end for a tweet, but for those that a
 // transform drops because it was told to, and repeats.
@@ -101,5 +102,6 @@
 //
 // or is a [SinkFunc]. It tries once and says what happened; it need not be safe
 // for concurrent use. Each tweet has the message as X sent it in Raw, and decoded
-// in Content.
+// in Content. Package sinktest tells whether a sink keeps to this contract, and
+// xtest.Run streams a simulated X through a whole pipeline.
 package tweetstream

@@ -65,9 +65,9 @@ func WithTransform(fs ...Transform) Option {
 	return func(c *config) { c.transforms = append(c.transforms, fs...) }
 }
 
-// WithJournal keeps the log on disk: nothing in it is lost by a crash, and a
-// sink can be gone for as long as the disk can hold. By default the log is in
-// memory only.
+// WithJournal keeps the log on disk, as package journal/boltjournal does: nothing
+// in it is lost by a crash, and a sink can be gone for as long as the disk can
+// hold. By default the log is in memory only.
 func WithJournal(j Journal) Option {
 	return func(c *config) { c.journal = j; c.set["WithJournal"] = true }
 }
@@ -81,8 +81,9 @@ func WithCheckpoint(path string) Option {
 	return func(c *config) { c.checkpoint = path; c.set["WithCheckpoint"] = true }
 }
 
-// WithDeadLetter hands tweets that a sink will not get to d. By default they
-// are named in the log: the first id, the last id and how many.
+// WithDeadLetter hands tweets that a sink will not get to d: the file of package
+// deadletter, or any function. By default they are named in the log: the first
+// id, the last id and how many.
 func WithDeadLetter(d DeadLetter) Option {
 	return func(c *config) { c.deadLetter = d; c.set["WithDeadLetter"] = true }
 }
