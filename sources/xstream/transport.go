@@ -51,7 +51,11 @@ func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("User-Agent", "tweetstream")
-	return a.next.RoundTrip(req)
+	resp, err := a.next.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusOK {
+		a.budget.setClock(now(resp.Header))
+	}
+	return resp, err
 }
 
 // CloseIdleConnections makes a client of the caller's, whose transport may speak

@@ -40,11 +40,21 @@ type Source struct {
 	sample   bool
 	query    string
 
+	back       time.Duration // for recovery
+	posts      int           // likewise
+	backfill   time.Duration
+	noBackfill atomic.Bool // X has refused it
+	budget     budget
+
 	secret atomic.Value // the token, a string, to be taken out of texts
 
 	mu    sync.Mutex
 	rules map[string]tweetstream.Rule // at X, by id
 	stats Stats
+	tags  map[string]*TagStats
+
+	refused     map[string]string // rules that search does not take, and why, by value
+	saidReposts bool
 }
 
 // An Option configures a [Source].
@@ -59,6 +69,13 @@ type config struct {
 	sample  bool
 	fields  map[string][]string
 	problem []error
+
+	back     time.Duration
+	posts    int
+	backfill time.Duration
+	budget   *Reads
+	cycleDay int
+	price    float64
 }
 
 // Rules declares rules of the filtered stream, by Value and Tag: those that X
@@ -119,6 +136,11 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 		base:   DefaultBaseURL,
 		logger: slog.New(slog.DiscardHandler),
 		fields: map[string][]string{},
+
+		back:     15 * time.Minute,
+		posts:    1000,
+		cycleDay: 1,
+		price:    0.005,
 	}
 	for param, names := range fields {
 		c.fields[param] = names
@@ -159,6 +181,7 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 		}
 		seen[r.Value] = true
 	}
+	c.checkMoney(bad)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
@@ -169,6 +192,18 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 		declared: c.rules,
 		sample:   c.sample,
 		query:    query(c.fields),
+		back:     c.back,
+		posts:    c.posts,
+		backfill: c.backfill,
+		budget:   budget{price: c.price, cycleDay: c.cycleDay},
+		tags:     map[string]*TagStats{},
+		refused:  map[string]string{},
+	}
+	switch {
+	case c.budget != nil:
+		s.budget.limit = *c.budget
+	case isX(base.Host):
+		s.budget.limit = DefaultBudget
 	}
 	if c.prune != nil {
 		s.prune = *c.prune
@@ -189,13 +224,61 @@ type Stats struct {
 	Oversized    uint64    // messages over 4 MiB, skipped
 	Repaired     uint64    // Posts with bytes that were no UTF-8
 	LastReceived time.Time // when the stream last brought a byte
+
+	// Held says why nothing is read at the moment; it is empty if the stream is
+	// not held.
+	Held string
+
+	Recovered     uint64 // Posts that were asked for again after a gap
+	Known         uint64 // of these, read before on the same day
+	RecoveredGaps uint64
+	LostGaps      uint64 // and parts of gaps
+	OpenGaps      []Gap  // that are being recovered
+	LastGaps      []Gap  // that were recovered or lost, the newest last; ten at the most
+
+	Read   Reads               // as X bills it, of this day and this cycle
+	Budget Reads               // see [Budget]; a zero is no limit
+	Cost   float64             // of what was read on this day, in dollars
+	Usage  Usage               // by all programs of the app's project, if there is a budget
+	Tags   map[string]TagStats // by the tags of rules
+}
+
+// Gap is a time in which X sent Posts that did not come, by X's clock.
+type Gap struct {
+	Since, Until time.Time
+
+	// Posts is how many were bought to fill it or, if it is lost, how many it
+	// would have had by the rate before it; -1 if that is not known.
+	Posts int
+
+	Lost    string   // why it stays; empty if it does not
+	Without []string // what search did not give, by tag and reason
+}
+
+// TagStats are figures of the rules with one tag.
+type TagStats struct {
+	Posts  uint64 // that matched, repeats among them
+	Billed uint64 // of these, read for the first time on their day
+
+	// Cost is theirs, in dollars. A Post that matched several rules is counted
+	// for each of them, though X bills it once.
+	Cost float64
+
+	Last time.Time // when the newest was received
 }
 
 // Stats returns the figures at this moment.
 func (s *Source) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stats
+	st := s.stats
+	st.Read, st.Budget = s.budget.now().reads, s.budget.limit
+	st.Cost = s.budget.cost(st.Read.Day)
+	st.Tags = make(map[string]TagStats, len(s.tags))
+	for tag, f := range s.tags {
+		st.Tags[tag] = *f
+	}
+	return st
 }
 
 func (s *Source) count(f func(*Stats)) {
@@ -208,10 +291,12 @@ func (s *Source) count(f func(*Stats)) {
 // takes. It returns an error for what only people can mend. It is the Streamer
 // that calls it; the state it emits is the time up to which it heard X.
 func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit) error {
-	heard, err := decodeState(from)
+	p, err := s.newPosition(from, emit)
 	if err != nil {
 		return err
 	}
+	ctx, end := p.start(ctx)
+	defer end()
 	policy := newReconnect()
 	synced := s.sample
 	without := 0 // how often X had no rules, though they were declared
@@ -221,17 +306,22 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 			err = s.SyncRules(ctx)
 			synced = err == nil
 		}
+		if p.afford(ctx); ctx.Err() != nil {
+			break
+		}
 		if synced {
-			c := &connection{Source: s, emit: emit, heard: heard}
+			c := &connection{Source: s, pos: p}
 			err = c.run(ctx)
 			if c.healthy {
 				policy.healthy()
 				said, without = "", 0
 			}
-			heard = c.heard
 		}
 		if ctx.Err() != nil {
 			break
+		}
+		if errors.Is(err, errSpent) {
+			continue
 		}
 		if noRules(err) && len(s.declared) > 0 && without < 5 {
 			// Somebody has deleted them. That they are there again takes X some
@@ -251,7 +341,7 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 		s.logger.Log(ctx, level, "the stream is down: it is opened again", "error", text, "wait", wait)
 		sleep(ctx, wait)
 	}
-	return nil
+	return p.failed(ctx)
 }
 
 // noRules reports whether X refused the stream because it has no rules.
