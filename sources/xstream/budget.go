@@ -2,6 +2,7 @@ package xstream
 
 import (
 	"context"
+	"fmt"
 	"hash/maphash"
 	"strconv"
 	"sync"
@@ -265,8 +266,8 @@ func (s *Source) sayBudget() {
 	}
 }
 
-// afford waits while the budget is spent.
-func (p *position) afford(ctx context.Context) {
+// afford waits while the budget is spent. An error means not to wait.
+func (p *position) afford(ctx context.Context) error {
 	held := false
 	for ctx.Err() == nil {
 		why, turns := p.budget.spent(1)
@@ -281,6 +282,9 @@ func (p *position) afford(ctx context.Context) {
 				continue
 			}
 		}
+		if p.stopHeld {
+			return fmt.Errorf("%s until %s", why, turns.Format(time.RFC3339))
+		}
 		if !held {
 			held = true
 			p.mu.Lock()
@@ -288,18 +292,16 @@ func (p *position) afford(ctx context.Context) {
 			p.mu.Unlock()
 			c := p.budget.now().reads
 			p.logger.Warn("the stream is held: "+why, "until", turns, "read_day", c.Day, "read_month", c.Month)
-			p.count(func(st *Stats) { st.Held = why })
+			p.setHeld(why)
 		}
 		// In steps, for the machine may sleep meanwhile, and pages that are asked
 		// for may bring less than was set aside for them.
 		sleep(ctx, max(min(turns.Sub(now), time.Minute), time.Second))
 	}
-	if held {
-		p.count(func(st *Stats) { st.Held = "" })
-		if ctx.Err() == nil {
-			p.logger.Info("the budget is there again: the stream goes on")
-		}
+	if held && ctx.Err() == nil {
+		p.setHeld("")
 	}
+	return nil
 }
 
 // checkMoney checks the options about recovery and the budget.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,9 +26,12 @@ type connection struct {
 	heard   time.Time // by X's clock: up to here all is emitted; zero if never
 	healthy bool      // it stood for longer than a keep-alive takes
 
-	offset time.Duration // of X's clock from ours
-	tweets []*tweetstream.Tweet
-	reason string // that X gave for the end
+	offset   time.Duration // of X's clock from ours
+	tweets   []*tweetstream.Tweet
+	accepted bool     // X answered 200
+	alive    bool     // it has brought a byte
+	brought  bool     // it has brought a Post
+	problem  *problem // what X said last, no Post behind it
 
 	malformed int       // messages since said
 	said      time.Time // when malformed messages were last logged
@@ -47,8 +51,11 @@ func (e *emitError) Unwrap() error { return e.err }
 
 // run opens the connection and reads it to its end, the reason for which it
 // returns.
-func (c *connection) run(ctx context.Context) error {
-	ctx, cancel := context.WithCancelCause(ctx)
+func (c *connection) run(parent context.Context) error {
+	if err := c.attempts.wait(parent, c.logger); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancelCause(parent)
 	defer cancel(nil)
 	// One watch for all in which a connection can die without a word: the dial,
 	// TLS, the headers, between lines and in one.
@@ -56,11 +63,34 @@ func (c *connection) run(ctx context.Context) error {
 	defer watch.Stop()
 
 	err := c.open(ctx, watch)
-	if err != nil && context.Cause(ctx) == errStall {
+	if err != nil && context.Cause(ctx) == errStall && !errors.As(err, new(*Error)) {
 		c.client.CloseIdleConnections()
 		err = errStall
 	}
+	c.ended(endOf(parent, err, c.accepted))
 	return err
+}
+
+// ended counts the end of a connection, or of the attempt at one.
+func (c *connection) ended(reason string) {
+	c.count(func(st *Stats) {
+		st.Connected = false
+		if reason == "" {
+			return
+		}
+		ends := maps.Clone(st.Ends) // others may be reading it
+		if ends == nil {
+			ends = map[string]uint64{}
+		}
+		ends[reason]++
+		st.Ends = ends
+		if c.accepted {
+			st.Disconnects++
+			if reason == endStall {
+				st.Stalls++
+			}
+		}
+	})
 }
 
 func (c *connection) open(ctx context.Context, watch *time.Timer) error {
@@ -79,7 +109,12 @@ func (c *connection) open(ctx context.Context, watch *time.Timer) error {
 		return err
 	}
 	req.Header.Set("Accept", "application/json")
-	resp, err := c.client.Do(req)
+	req.Header.Set("Accept-Encoding", "identity") // else a client of the caller's might ask for gzip
+	if c.gzip {
+		req.Header.Set("Accept-Encoding", "gzip")
+	}
+	req.Close = true // no other stream on this connection, also over HTTP/2
+	resp, err := c.attempts.do(c.client, req)
 	if err != nil {
 		return fmt.Errorf("open stream: %w", withoutURL(err))
 	}
@@ -92,17 +127,23 @@ func (c *connection) open(ctx context.Context, watch *time.Timer) error {
 		}
 		return c.refusal(resp.StatusCode, resp.Header, body)
 	}
+	if err := isStream(resp.Header); err != nil {
+		return err
+	}
+	watch.Reset(stall) // a header is a sign of life
+	c.accepted = true
 	c.offset = time.Until(now(resp.Header))
+	c.setHeld("")
 	c.opened(minutes)
-	err = c.readAll(ctx, resp.Body, watch)
-	c.count(func(st *Stats) {
-		st.Connected = false
-		st.Disconnects++
-		if context.Cause(ctx) == errStall {
-			st.Stalls++
-		}
-	})
-	return err
+	return c.readAll(ctx, c.decoded(resp), watch)
+}
+
+// decoded returns the stream without its compression.
+func (c *connection) decoded(resp *http.Response) io.Reader {
+	if strings.EqualFold(resp.Header.Get("Content-Encoding"), "gzip") {
+		return newGzipReader(resp.Body)
+	}
+	return resp.Body
 }
 
 // backfillRefused reports whether X refuses a request for its backfill_minutes,
@@ -136,16 +177,22 @@ func (c *connection) clock() time.Time { return time.Now().Add(c.offset).UTC() }
 func (c *connection) readAll(ctx context.Context, body io.Reader, watch *time.Timer) error {
 	begin := time.Now()
 	lines := ndjson.NewReader(body, lineLimit)
+	behind := func() bool { return false }
+	if z, ok := body.(*gzipReader); ok {
+		behind = z.behind
+	}
 	oversized := 0
 	for {
 		asked := time.Now()
 		batch, err := lines.Next()
 		// The log may make us wait: that is no stall.
 		watch.Stop()
-		c.healthy = time.Since(begin) > stall
 		if err != nil {
 			return c.end(ctx, lines.Rest(), err)
 		}
+		c.alive = true
+		c.healthy = time.Since(begin) > stall // and there is life in it
+		c.measure(batch)
 		if n := lines.Oversized - oversized; n > 0 {
 			oversized = lines.Oversized
 			c.count(func(st *Stats) { st.Oversized += uint64(n) })
@@ -155,7 +202,7 @@ func (c *connection) readAll(ctx context.Context, body io.Reader, watch *time.Ti
 		// brought whole lines: else there may be more on its way to us, which
 		// was sent before.
 		heard := c.heard
-		if time.Since(asked) >= waited && !lines.Partial() || heard.IsZero() {
+		if time.Since(asked) >= waited && !lines.Partial() && !behind() || heard.IsZero() {
 			heard = c.clock()
 		}
 		if err := c.take(ctx, batch, heard); err != nil {
@@ -178,7 +225,7 @@ func (c *connection) take(ctx context.Context, lines [][]byte, heard time.Time) 
 			continue
 		}
 		t.Received = received
-		c.reason = "" // of a trouble that is over
+		c.brought, c.problem = true, nil // a trouble is over
 		if &t.Raw[0] != &line[0] && !utf8.Valid(line) {
 			repaired++
 		}
@@ -191,6 +238,7 @@ func (c *connection) take(ctx context.Context, lines [][]byte, heard time.Time) 
 		for _, t := range c.tweets {
 			c.complete(t)
 		}
+		c.lag(st)
 	})
 	err := c.pos.live(ctx, c.tweets, heard)
 	clear(c.tweets)
@@ -220,15 +268,30 @@ func (s *Source) complete(t *tweetstream.Tweet) {
 // message takes a line that is no Post.
 func (c *connection) message(line []byte, err error) {
 	if p, ok := parseProblem(line); ok {
-		c.reason = c.clean(fmt.Sprintf("%s %s: %s", p.Title, p.DisconnectType, p.Detail))
-		c.logger.Warn("a message of X", "title", c.clean(p.Title), "disconnect_type", c.clean(p.DisconnectType), "detail", c.clean(p.Detail))
+		c.problem = &p
+		args := []any{"title", c.clean(p.Title), "disconnect_type", c.clean(p.DisconnectType), "detail", c.clean(p.Detail)}
+		if advice := disconnectAdvice(p.DisconnectType); advice != "" {
+			args = append(args, "advice", advice)
+		}
+		c.logger.Warn("a message of X", args...)
 		return
 	}
-	c.count(func(st *Stats) { st.Malformed++ })
+	names := c.unknown(line)
+	c.count(func(st *Stats) {
+		if names == "" {
+			st.Malformed++
+		} else {
+			st.Unknown++
+		}
+	})
 	if c.malformed++; time.Since(c.said) < sayEvery {
 		return
 	}
-	c.logger.Warn("messages that are no Posts are left out", "count", c.malformed, "length", len(line), "error", err)
+	if names != "" {
+		c.logger.Warn("messages of a kind that is not known are left out", "count", c.malformed, "length", len(line), "members", names)
+	} else {
+		c.logger.Warn("messages that are no Posts are left out", "count", c.malformed, "length", len(line), "error", err)
+	}
 	c.said, c.malformed = time.Now(), 0
 }
 
@@ -250,8 +313,12 @@ func (c *connection) end(ctx context.Context, rest []byte, err error) error {
 		}
 	}
 	switch {
-	case errors.Is(err, io.EOF) && c.reason != "":
-		return fmt.Errorf("%w: %s", errEnd, c.reason)
+	case c.problem != nil && ctx.Err() == nil:
+		return c.told(*c.problem)
+	case errors.Is(err, io.EOF) && !c.alive:
+		return &noStreamError{"it ended before it brought a byte"}
+	case errors.Is(err, io.EOF) && !c.brought && !c.said.IsZero():
+		return &noStreamError{"it brought what is no message of X"}
 	case errors.Is(err, io.EOF):
 		return errEnd
 	}

@@ -24,6 +24,9 @@ type Error struct {
 	Advice string // what to do; empty if nothing is known
 
 	connectionIssue string
+	period          string // of a usage cap: "daily", "monthly", or "" if X did not say
+	scope           string // of a usage cap
+	foreign         bool   // the answer is not X's, but of whoever stands between
 	header          http.Header
 }
 
@@ -44,11 +47,42 @@ func (e *Error) Error() string {
 
 // fatal reports whether trying again is no use.
 func (e *Error) fatal() bool {
+	if e.money() {
+		return false
+	}
 	switch e.Status {
-	case http.StatusPaymentRequired, http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
+	case http.StatusRequestTimeout, http.StatusTooEarly, http.StatusTooManyRequests:
 		return false
 	}
 	return e.Status >= 300 && e.Status < 500
+}
+
+const tooManyConnections = "TooManyConnections"
+
+// money reports whether X refuses because of money or a usage cap, for as long as
+// nobody pays or the time of the cap goes on. X has sent caps as 429 and as 403.
+func (e *Error) money() bool { return credits(e) || e.capped() }
+
+func credits(e *Error) bool {
+	return e.Status == http.StatusPaymentRequired || e.Type == "credits-depleted" || e.Title == "CreditsDepleted"
+}
+
+func (e *Error) capped() bool {
+	return e.Type == "usage-capped" || strings.HasSuffix(e.Title, "CapExceeded")
+}
+
+// held returns why an error holds the source, "" if it does not.
+func held(err error) string {
+	var e *Error
+	switch {
+	case !errors.As(err, &e) || !e.money():
+		return ""
+	case e.capped() && e.period != "":
+		return "X's " + e.period + " usage cap"
+	case e.capped():
+		return "X's usage cap"
+	}
+	return "out of credits at X"
 }
 
 // problem is X's description of an error: an answer, a member of "errors", or a
@@ -58,6 +92,8 @@ type problem struct {
 	Detail          string   `json:"detail"`
 	Details         []string `json:"details"`
 	Message         string   `json:"message"`
+	Period          string   `json:"period"`
+	Scope           string   `json:"scope"`
 	Type            string   `json:"type"`
 	ConnectionIssue string   `json:"connection_issue"`
 	DisconnectType  string   `json:"disconnect_type"`
@@ -108,6 +144,13 @@ func (s *Source) refusal(status int, header http.Header, body []byte) *Error {
 		text := s.clean(string(bytes.TrimSpace(body))) // before it is cut: it may hold the token
 		p.Detail = "an answer that is not X's: " + strconv.Quote(text[:min(len(text), 80)])
 	}
+	e := s.refused(status, header, p)
+	e.foreign = !ok
+	return e
+}
+
+// refused makes an Error of what X says about a refusal.
+func (s *Source) refused(status int, header http.Header, p problem) *Error {
 	e := &Error{
 		Status:          status,
 		Title:           s.clean(p.Title),
@@ -121,35 +164,66 @@ func (s *Source) refusal(status int, header http.Header, body []byte) *Error {
 			e.Type = ""
 		}
 	}
+	switch e.scope = s.clean(p.Scope); strings.ToLower(p.Period) {
+	case "daily":
+		e.period = "daily"
+	case "monthly":
+		e.period = "monthly"
+	}
 	e.Advice = s.advice(e)
 	return e
 }
 
 func (s *Source) advice(e *Error) string {
 	switch {
+	case e.capped():
+		return e.capAdvice()
+	case credits(e):
+		return "buy credits in X's developer console: the source goes on by itself then, at the latest an hour later"
 	case e.Status == http.StatusUnauthorized:
 		return fmt.Sprintf("the token is refused (%s): put the app's current Bearer Token there, from X's developer console", s.token.name())
-	case e.Status == http.StatusPaymentRequired:
-		return "buy credits in X's developer console"
 	case e.Status == http.StatusForbidden:
 		return fmt.Sprintf("the app of this token (%s) has no access to the stream: look at its project and plan in X's developer console", s.token.name())
 	case e.Status == http.StatusConflict && (e.connectionIssue == "RuleConfigurationIssue" || e.connectionIssue == ""):
 		return "the filtered stream needs a rule: declare one"
-	case e.connectionIssue == "TooManyConnections":
-		return "another connection with this token is live, perhaps one of this program that X has not noticed the end of"
+	case e.connectionIssue == tooManyConnections:
+		return "another connection with this token is live, perhaps one of this program that X has not noticed the end of: stop the other program, or take the stream over"
 	case e.Status >= 300 && e.Status < 400:
 		return "redirects are not followed, for they would carry the token elsewhere: is the base URL right?"
 	case e.Status == http.StatusNotFound:
 		return "is the base URL right?"
+	case e.Status == http.StatusProxyAuthRequired:
+		return "the proxy wants a user and password: put them into HTTPS_PROXY"
+	case e.Status == http.StatusBadRequest:
+		return "X does not take what the request asks for: look at the fields and expansions"
 	}
 	return ""
+}
+
+func (e *Error) capAdvice() string {
+	what := "the usage cap"
+	if e.period != "" {
+		what = "the " + e.period + " usage cap"
+	}
+	if e.scope != "" {
+		what += " of the " + strings.ToLower(e.scope)
+	}
+	until := "it is lifted"
+	switch e.period {
+	case "daily":
+		until = "the UTC day turns"
+	case "monthly":
+		until = "the billing cycle turns"
+	}
+	return what + " is used up: raise it in X's developer console, or wait until " + until
 }
 
 // clean makes text that comes from X, or from whoever stands between, fit for
 // errors and logs.
 func (s *Source) clean(text string) string {
 	secret, _ := s.secret.Load().(string)
-	return redact.Text(text, secret)
+	former, _ := s.former.Load().(string)
+	return redact.Text(text, secret, former)
 }
 
 // now returns the time by the clock of an answer, so that a wrong clock here
@@ -160,8 +234,3 @@ func now(header http.Header) time.Time {
 	}
 	return time.Now()
 }
-
-var errStall = errors.New("not a byte for longer than X's keep-alives allow")
-
-// errEnd is the end of a connection that X closed in good order.
-var errEnd = errors.New("connection closed by X")

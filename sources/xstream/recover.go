@@ -50,9 +50,6 @@ const (
 	sliceReads = 5_000
 	// backfillTakes is how long X is given to send what it was asked for again.
 	backfillTakes = time.Minute
-	// creditsWait is between two looks whether there are credits again:
-	// auto-recharge can lag five minutes.
-	creditsWait = 5 * time.Minute
 	// mostCuts is how often a page is bought that does not come to its end.
 	mostCuts = 5
 )
@@ -258,8 +255,8 @@ func (s *Source) flagRules() {
 // refuseRule notes and says once that search can't be asked for a rule.
 func (s *Source) refuseRule(r tweetstream.Rule, why string) {
 	s.mu.Lock()
-	_, known := s.refused[r.Value]
-	s.refused[r.Value] = why
+	_, known := s.unsearched[r.Value]
+	s.unsearched[r.Value] = why
 	s.mu.Unlock()
 	if !known {
 		s.logger.Warn("a rule whose Posts are not recovered when they are missed", "tag", s.clean(r.Tag), "id", r.ID, "reason", why)
@@ -287,7 +284,7 @@ func (s *Source) missing() (what []string) {
 	}
 	for _, r := range s.active() {
 		s.mu.Lock()
-		why, refused := s.refused[r.Value]
+		why, refused := s.unsearched[r.Value]
 		s.mu.Unlock()
 		switch {
 		case refused:
@@ -506,11 +503,6 @@ func (f *filler) ask(ctx context.Context, g *gap, from, to time.Time, last bool)
 // aboutQuery reports whether an answer refuses one query, not all.
 func (e *Error) aboutQuery() bool { return e.Status == 400 || e.Status == 422 }
 
-// money reports whether an answer says that X gives no more for this money.
-func (e *Error) money() bool {
-	return e.Status == 402 || e.Type == "credits-depleted" || e.Type == "usage-capped" || e.Title == "UsageCapExceeded"
-}
-
 // rulesToAsk returns the rules that search takes.
 func (f *filler) rulesToAsk() []tweetstream.Rule {
 	rules := f.only
@@ -519,7 +511,7 @@ func (f *filler) rulesToAsk() []tweetstream.Rule {
 	}
 	f.Source.mu.Lock()
 	defer f.Source.mu.Unlock()
-	return slices.DeleteFunc(slices.Clone(rules), func(r tweetstream.Rule) bool { return f.refused[r.Value] != "" })
+	return slices.DeleteFunc(slices.Clone(rules), func(r tweetstream.Rule) bool { return f.unsearched[r.Value] != "" })
 }
 
 // page asks for one page, again and again until it is there or refused, and adds
@@ -575,8 +567,6 @@ func (f *filler) page(ctx context.Context, q question, all map[string]*found) (p
 				return nil, bought, errUnread
 			}
 			wait = time.Duration(cuts) * 10 * time.Second
-		case errors.As(err, &refused) && refused.money():
-			wait = creditsWait
 		case errors.As(err, &refused) && refused.fatal():
 			return nil, bought, refused
 		}
@@ -698,7 +688,7 @@ func (r *recoverySource) Stream(ctx context.Context, _ []byte, emit tweetstream.
 	}
 	for _, rule := range rules {
 		r.Source.mu.Lock()
-		why := r.refused[rule.Value]
+		why := r.unsearched[rule.Value]
 		r.Source.mu.Unlock()
 		if why != "" {
 			err = errors.Join(err, fmt.Errorf("recover: nothing for the rule %q: %s", r.clean(rule.Tag), why))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -17,12 +19,12 @@ type TokenSource func(ctx context.Context) (string, error)
 
 // Token is a token that the program has.
 func Token(token string) TokenSource {
-	return named("the token given", func() (string, error) { return token, nil })
+	return named("the token given", func(context.Context) (string, error) { return token, nil })
 }
 
 // TokenEnv is the token in an environment variable.
 func TokenEnv(name string) TokenSource {
-	return named("environment variable "+name, func() (string, error) {
+	return named("environment variable "+name, func(context.Context) (string, error) {
 		token, ok := os.LookupEnv(name)
 		if !ok {
 			return "", errors.New("is not set")
@@ -32,33 +34,72 @@ func TokenEnv(name string) TokenSource {
 }
 
 // TokenFile is the token in a file, which is read anew each time. A line break
-// at its end does no harm.
+// at its end does no harm. A file that others can read is warned about once.
 func TokenFile(path string) TokenSource {
-	return named("file "+path, func() (string, error) {
-		f, err := os.Open(path)
-		if err != nil {
-			return "", fmt.Errorf("can't be read: %w", errors.Unwrap(err)) // the path is named already
+	return named("file "+path, func(ctx context.Context) (string, error) {
+		token, mode, err := readToken(path)
+		if warn, ok := ctx.Value(openFile{}).(func(string, os.FileMode)); ok && err == nil && mode&0o077 != 0 && runtime.GOOS != "windows" {
+			warn(path, mode)
 		}
-		defer f.Close()
-		data, err := io.ReadAll(io.LimitReader(f, 64<<10))
-		if err != nil {
-			return "", fmt.Errorf("can't be read: %w", errors.Unwrap(err))
-		}
-		return string(data), nil
+		return token, err
 	})
 }
+
+// TokenCredential is the token in a credential that systemd hands to the service
+// (LoadCredential=name:… or LoadCredentialEncrypted=name:…), which is read anew
+// each time.
+func TokenCredential(name string) TokenSource {
+	return named("systemd credential "+name, func(context.Context) (string, error) {
+		dir := os.Getenv("CREDENTIALS_DIRECTORY")
+		switch {
+		case name == "" || name == "." || name == ".." || strings.ContainsAny(name, `/\`):
+			return "", errors.New("is no name of a credential")
+		case dir == "":
+			return "", errors.New("is not there: CREDENTIALS_DIRECTORY is not set; does the unit have LoadCredential=?")
+		}
+		// Its mode shows the mask of an access control list, and so says nothing.
+		token, _, err := readToken(filepath.Join(dir, name))
+		return token, err
+	})
+}
+
+// readToken reads a file. Its errors do not name the path.
+func readToken(path string) (token string, mode os.FileMode, err error) {
+	f, err := os.Open(path)
+	if err == nil {
+		defer f.Close()
+		var info os.FileInfo
+		if info, err = f.Stat(); err == nil {
+			mode = info.Mode().Perm()
+			var data []byte
+			data, err = io.ReadAll(io.LimitReader(f, 64<<10))
+			token = string(data)
+		}
+	}
+	if err != nil {
+		if inner := errors.Unwrap(err); inner != nil {
+			err = inner
+		}
+		return "", 0, fmt.Errorf("can't be read: %w", err)
+	}
+	return token, mode, nil
+}
+
+// openFile is the key of a context whose value, a func(string, os.FileMode), is
+// told of a file that others can read.
+type openFile struct{}
 
 // where is the key of a context that asks a TokenSource of this package for its
 // name, which errors need long after the token was given: its value is a *string.
 type where struct{}
 
-func named(name string, read func() (string, error)) TokenSource {
+func named(name string, read func(context.Context) (string, error)) TokenSource {
 	return func(ctx context.Context) (string, error) {
 		if ask, ok := ctx.Value(where{}).(*string); ok {
 			*ask = name
 			return "", nil
 		}
-		token, err := read()
+		token, err := read(ctx)
 		if err != nil {
 			return "", fmt.Errorf("%s %w", name, err)
 		}
@@ -80,7 +121,7 @@ func (s TokenSource) name() string {
 // one. The errors do not show it.
 func clean(token string) (string, error) {
 	token = strings.TrimSpace(token)
-	if rest, ok := strings.CutPrefix(token, "Bearer "); ok {
+	if scheme, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(scheme, "Bearer") {
 		token = strings.TrimSpace(rest)
 	}
 	switch {

@@ -3,10 +3,12 @@ package xstream
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"time"
 )
 
@@ -21,9 +23,10 @@ func (s *Source) newClient(theirs *http.Client) *http.Client {
 		t := http.DefaultTransport.(*http.Transport).Clone()
 		t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
 		t.TLSHandshakeTimeout = 10 * time.Second
-		t.DisableCompression = true // a compressor may hold back what it has until it has more
+		t.DisableCompression = true // the stream asks by itself, see Gzip
 		// HTTP/2 would open the next stream on the connection whose stream has
-		// just been found dead. With HTTP/1 each has a connection of its own.
+		// just been found dead, and brings nothing to one long answer. With HTTP/1
+		// each has a connection of its own.
 		t.ForceAttemptHTTP2 = false
 		t.Protocols = new(http.Protocols)
 		t.Protocols.SetHTTP1(true)
@@ -48,6 +51,29 @@ func (a *authorized) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	resp, err := a.send(req, token)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		return resp, err
+	}
+	// The token may just have been changed: it is asked for once more.
+	changed, err := a.current(req.Context())
+	if err != nil || changed == token || req.Body != nil && req.GetBody == nil {
+		return resp, nil
+	}
+	if req.GetBody != nil {
+		body, err := req.GetBody()
+		if err != nil {
+			return resp, nil
+		}
+		req = req.Clone(req.Context())
+		req.Body = body
+	}
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10)
+	resp.Body.Close()
+	return a.send(req, changed)
+}
+
+func (a *authorized) send(req *http.Request, token string) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("User-Agent", "tweetstream")
@@ -74,7 +100,7 @@ func (e *tokenError) Unwrap() error { return e.err }
 
 // current asks for the token, and keeps it to take it out of texts.
 func (s *Source) current(ctx context.Context) (string, error) {
-	token, err := s.token(ctx)
+	token, err := s.token(context.WithValue(ctx, openFile{}, s.openFile))
 	if err == nil {
 		// A source of the user's own may give what the others clean.
 		if token, err = clean(token); err != nil {
@@ -87,8 +113,17 @@ func (s *Source) current(ctx context.Context) (string, error) {
 		}
 		return "", &tokenError{err}
 	}
-	s.secret.Store(token)
+	if old, _ := s.secret.Swap(token).(string); old != token {
+		s.former.Store(old)
+	}
 	return token, nil
+}
+
+// openFile says once that others can read a file that holds the token.
+func (s *Source) openFile(path string, mode os.FileMode) {
+	if s.saidOpen.CompareAndSwap(false, true) {
+		s.logger.Warn("other users of this machine can read the token: run chmod 600 on its file", "path", path, "mode", mode.String())
+	}
 }
 
 // checkBase refuses a base URL that would send the token in the clear.

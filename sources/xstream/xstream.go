@@ -46,14 +46,20 @@ type Source struct {
 	noBackfill atomic.Bool // X has refused it
 	budget     budget
 
-	secret atomic.Value // the token, a string, to be taken out of texts
+	takeOver bool
+	stopHeld bool
+	gzip     bool
+	attempts attempts
+
+	secret, former atomic.Value // the token and the one before it, strings, to be taken out of texts
+	saidOpen       atomic.Bool  // that others can read the token
 
 	mu    sync.Mutex
 	rules map[string]tweetstream.Rule // at X, by id
 	stats Stats
 	tags  map[string]*TagStats
 
-	refused     map[string]string // rules that search does not take, and why, by value
+	unsearched  map[string]string // rules that search does not take, and why, by value
 	saidReposts bool
 }
 
@@ -76,6 +82,8 @@ type config struct {
 	budget   *Reads
 	cycleDay int
 	price    float64
+
+	takeOver, stopHeld, gzip bool
 }
 
 // Rules declares rules of the filtered stream, by Value and Tag: those that X
@@ -186,18 +194,21 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 		return nil, errors.Join(errs...)
 	}
 	s := &Source{
-		token:    token,
-		base:     base,
-		logger:   c.logger,
-		declared: c.rules,
-		sample:   c.sample,
-		query:    query(c.fields),
-		back:     c.back,
-		posts:    c.posts,
-		backfill: c.backfill,
-		budget:   budget{price: c.price, cycleDay: c.cycleDay},
-		tags:     map[string]*TagStats{},
-		refused:  map[string]string{},
+		token:      token,
+		base:       base,
+		logger:     c.logger,
+		declared:   c.rules,
+		sample:     c.sample,
+		query:      query(c.fields),
+		back:       c.back,
+		posts:      c.posts,
+		backfill:   c.backfill,
+		budget:     budget{price: c.price, cycleDay: c.cycleDay},
+		tags:       map[string]*TagStats{},
+		unsearched: map[string]string{},
+		takeOver:   c.takeOver,
+		stopHeld:   c.stopHeld,
+		gzip:       c.gzip,
 	}
 	switch {
 	case c.budget != nil:
@@ -225,8 +236,18 @@ type Stats struct {
 	Repaired     uint64    // Posts with bytes that were no UTF-8
 	LastReceived time.Time // when the stream last brought a byte
 
-	// Held says why nothing is read at the moment; it is empty if the stream is
-	// not held.
+	// Ends counts the connections that ended, and the attempts that came to none,
+	// by reason: dial, refused, no_stream, closed, operational, reset and stall. It
+	// is to be read only.
+	Ends    map[string]uint64
+	Unknown uint64        // messages of a kind that is not known here
+	Partial uint64        // Posts that came with an error about a part of them
+	Bytes   uint64        // of the messages, without keep-alives and line breaks
+	Lag     time.Duration // how old the newest Post of the last read was then, by X's clock; 0 if its id does not tell
+
+	// Held says what holds the source back that only money, a person or the
+	// calendar mends, such as "out of credits at X". It is empty while nothing
+	// does.
 	Held string
 
 	Recovered     uint64 // Posts that were asked for again after a gap
@@ -243,50 +264,6 @@ type Stats struct {
 	Tags   map[string]TagStats // by the tags of rules
 }
 
-// Gap is a time in which X sent Posts that did not come, by X's clock.
-type Gap struct {
-	Since, Until time.Time
-
-	// Posts is how many were bought to fill it or, if it is lost, how many it
-	// would have had by the rate before it; -1 if that is not known.
-	Posts int
-
-	Lost    string   // why it stays; empty if it does not
-	Without []string // what search did not give, by tag and reason
-}
-
-// TagStats are figures of the rules with one tag.
-type TagStats struct {
-	Posts  uint64 // that matched, repeats among them
-	Billed uint64 // of these, read for the first time on their day
-
-	// Cost is theirs, in dollars. A Post that matched several rules is counted
-	// for each of them, though X bills it once.
-	Cost float64
-
-	Last time.Time // when the newest was received
-}
-
-// Stats returns the figures at this moment.
-func (s *Source) Stats() Stats {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	st := s.stats
-	st.Read, st.Budget = s.budget.now().reads, s.budget.limit
-	st.Cost = s.budget.cost(st.Read.Day)
-	st.Tags = make(map[string]TagStats, len(s.tags))
-	for tag, f := range s.tags {
-		st.Tags[tag] = *f
-	}
-	return st
-}
-
-func (s *Source) count(f func(*Stats)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f(&s.stats)
-}
-
 // Stream reads the stream until ctx is done, through as many connections as it
 // takes. It returns an error for what only people can mend. It is the Streamer
 // that calls it; the state it emits is the time up to which it heard X.
@@ -301,12 +278,16 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 	synced := s.sample
 	without := 0 // how often X had no rules, though they were declared
 	said := ""   // the last trouble that was logged
+	stood := false
 	for ctx.Err() == nil {
 		if !synced {
 			err = s.SyncRules(ctx)
 			synced = err == nil
 		}
-		if p.afford(ctx); ctx.Err() != nil {
+		if err := p.afford(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
 			break
 		}
 		if synced {
@@ -316,6 +297,7 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 				policy.healthy()
 				said, without = "", 0
 			}
+			stood = stood || c.brought || c.healthy
 		}
 		if ctx.Err() != nil {
 			break
@@ -328,18 +310,16 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 			// 20 s to notice.
 			synced = false
 			without++
-		} else if isFatal(err) {
+		} else if isFatal(err) && !(stood && isForeign(err)) {
 			return err
 		}
-		wait := policy.wait(err)
-		text := s.clean(err.Error())
-		level := slog.LevelWarn
-		if text == said {
-			level = slog.LevelDebug // said once
+		if s.stopHeld && held(err) != "" {
+			return err
 		}
-		said = text
-		s.logger.Log(ctx, level, "the stream is down: it is opened again", "error", text, "wait", wait)
-		sleep(ctx, wait)
+		if isInvalidRules(err) {
+			synced = s.sample
+		}
+		said = s.rest(ctx, policy, err, said)
 	}
 	return p.failed(ctx)
 }
@@ -350,6 +330,18 @@ func noRules(err error) bool {
 	return errors.As(err, &e) && e.Status == http.StatusConflict
 }
 
+// isForeign reports whether the answer is not X's own: a page of a proxy, or of
+// what guards X. Where a stream has stood it is no wrong setting, but passes.
+func isForeign(err error) bool {
+	var e *Error
+	return errors.As(err, &e) && e.foreign
+}
+
+func isInvalidRules(err error) bool {
+	var told *disconnectError
+	return errors.As(err, &told) && told.kind == "InvalidRules"
+}
+
 func isFatal(err error) bool {
 	var (
 		answer *Error
@@ -358,13 +350,4 @@ func isFatal(err error) bool {
 		ours   *emitError
 	)
 	return errors.As(err, &answer) && answer.fatal() || errors.As(err, &token) || errors.As(err, &rule) || errors.As(err, &ours)
-}
-
-func sleep(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }

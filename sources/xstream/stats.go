@@ -1,0 +1,110 @@
+package xstream
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Stats returns the figures at this moment.
+func (s *Source) Stats() Stats {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	st := s.stats
+	st.Read, st.Budget = s.budget.now().reads, s.budget.limit
+	st.Cost = s.budget.cost(st.Read.Day)
+	st.Tags = make(map[string]TagStats, len(s.tags))
+	for tag, f := range s.tags {
+		st.Tags[tag] = *f
+	}
+	return st
+}
+
+// Gap is a time in which X sent Posts that did not come, by X's clock.
+type Gap struct {
+	Since, Until time.Time
+
+	// Posts is how many were bought to fill it or, if it is lost, how many it
+	// would have had by the rate before it; -1 if that is not known.
+	Posts int
+
+	Lost    string   // why it stays; empty if it does not
+	Without []string // what search did not give, by tag and reason
+}
+
+// TagStats are figures of the rules with one tag.
+type TagStats struct {
+	Posts  uint64 // that matched, repeats among them
+	Billed uint64 // of these, read for the first time on their day
+
+	// Cost is theirs, in dollars. A Post that matched several rules is counted
+	// for each of them, though X bills it once.
+	Cost float64
+
+	Last time.Time // when the newest was received
+}
+
+func (s *Source) count(f func(*Stats)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f(&s.stats)
+}
+
+// setHeld says what holds the source, "" that nothing does.
+func (s *Source) setHeld(why string) {
+	s.mu.Lock()
+	before := s.stats.Held
+	s.stats.Held = why
+	s.mu.Unlock()
+	if before != "" && why == "" {
+		s.logger.Info("the source is held no more", "reason", before)
+	}
+}
+
+// measure counts what one read brought.
+func (c *connection) measure(lines [][]byte) {
+	size, partial := 0, 0
+	for _, line := range lines {
+		size += len(line)
+		// X puts it at the top only; in a text the quotes would be escaped.
+		if bytes.Contains(line, []byte(`"errors":[`)) && bytes.HasPrefix(line, []byte(`{"data":`)) {
+			partial++
+		}
+	}
+	if partial > 0 {
+		c.logger.Debug("X could not read a part of some Posts", "count", partial)
+	}
+	c.count(func(st *Stats) {
+		st.Bytes += uint64(size)
+		st.Partial += uint64(partial)
+	})
+}
+
+// lag notes how old the newest Post is. It is called under the mutex.
+func (c *connection) lag(st *Stats) {
+	if len(c.tweets) == 0 {
+		return
+	}
+	st.Lag = 0
+	id, err := strconv.ParseUint(c.tweets[len(c.tweets)-1].ID, 10, 64)
+	// Since November 2010 the upper bits of an id tell the time; ids before that
+	// were counted up, to some 30 billion.
+	if last := uint64(30_000_000_000); err == nil && id > last {
+		st.Lag = c.clock().Sub(time.UnixMilli(int64(id>>22) + 1288834974657))
+	}
+}
+
+// unknown names the members of a message that is JSON, but of no kind known here;
+// "" if it is no such message, or a Post that is not whole.
+func (s *Source) unknown(line []byte) string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(line, &members) != nil || members["data"] != nil || len(members) == 0 {
+		return ""
+	}
+	names := slices.Sorted(maps.Keys(members))
+	return s.clean(strings.Join(names[:min(len(names), 8)], " "))
+}
