@@ -68,7 +68,11 @@ func (p *position) opened(at time.Time, minutes int) {
 		since = g.since
 		p.gaps = slices.DeleteFunc(p.gaps, func(o *gap) bool { return o == g })
 	}
-	if !since.IsZero() && at.After(since) {
+	if !since.IsZero() {
+		if !at.After(since) {
+			// X's clock is known to the second, and may seem to step back.
+			since = at.Add(-time.Second)
+		}
 		p.open(since, at, minutes)
 	}
 	p.heard, p.held, p.news = at, false, true
@@ -90,7 +94,7 @@ func (p *position) open(since, until time.Time, minutes int) {
 		args = append(args, "reason", "held by the budget")
 	}
 	how := "X is asked for what it sent meanwhile"
-	rest := &gap{since: since, until: until, begin: since}
+	rest := &gap{since: since, until: until, begin: since, allowed: p.posts}
 	var sent *gap
 	if minutes > 0 {
 		how = "X sends again what it sent meanwhile"
@@ -122,7 +126,7 @@ func (p *position) open(since, until time.Time, minutes int) {
 	if oldest := until.Add(-p.back); oldest.After(rest.since) {
 		old := &gap{since: rest.since, until: minTime(oldest, rest.until)}
 		p.lost(old, fmt.Sprintf("it is longer ago than %v", p.back))
-		rest.since, rest.begin = oldest, oldest
+		rest.since, rest.begin, rest.floor = oldest, oldest, oldest
 		if !rest.until.After(rest.since) {
 			return
 		}
@@ -131,6 +135,7 @@ func (p *position) open(since, until time.Time, minutes int) {
 	// less requests.
 	if n := len(p.gaps) - 1; n >= 0 && !p.gaps[n].backfilled && rest.since.Sub(p.gaps[n].until) < overlap && rest.until.After(p.gaps[n].until) {
 		p.gaps[n].until = rest.until
+		p.gaps[n].allowed += p.posts
 		return
 	}
 	p.gaps = append(p.gaps, rest)
@@ -354,7 +359,7 @@ func (f *filler) fill(ctx context.Context, g *gap) error {
 	for ctx.Err() == nil {
 		from, to, last := f.slice(g)
 		asked := f.clock()
-		found, bought, err := f.ask(ctx, g, f.before(from, first), to, last)
+		found, bought, err := f.ask(ctx, g, maxTime(f.before(from, first), g.floor), to, last)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -457,7 +462,7 @@ func (f *filler) ask(ctx context.Context, g *gap, from, to time.Time, last bool)
 			break
 		}
 		for err == nil {
-			left := f.posts - g.posts - bought
+			left := g.allowed - g.posts - bought
 			if left <= 0 {
 				err = errLimit
 				break
@@ -662,7 +667,7 @@ func (r *recoverySource) Stream(ctx context.Context, _ []byte, emit tweetstream.
 	p, _ := r.newPosition(nil, emit)
 	p.stateless = true
 	until := minTime(r.until, r.clock())
-	g := &gap{since: r.since, until: until, begin: r.since}
+	g := &gap{since: r.since, until: until, begin: r.since, allowed: r.posts}
 	if oldest := r.clock().Add(time.Minute - searchDays); oldest.After(g.since) {
 		g.since, g.begin = oldest, oldest
 		err = errors.Join(err, fmt.Errorf("recover: search goes back to %s only", oldest.Format(time.RFC3339)))

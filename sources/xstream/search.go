@@ -57,6 +57,7 @@ type question struct {
 type page struct {
 	posts    []json.RawMessage
 	includes includes
+	errors   includes // about what could not be included
 	next     string
 }
 
@@ -123,6 +124,7 @@ func parsePage(body []byte) (*page, error) {
 	var answer struct {
 		Data     json.RawMessage            `json:"data"`
 		Includes map[string]json.RawMessage `json:"includes"`
+		Errors   json.RawMessage            `json:"errors"`
 		Meta     struct {
 			Next string `json:"next_token"`
 		} `json:"meta"`
@@ -138,6 +140,8 @@ func parsePage(body []byte) (*page, error) {
 	for kind, raw := range answer.Includes {
 		p.includes.add(kind, raw)
 	}
+	p.errors = includes{}
+	p.errors.add("errors", answer.Errors)
 	return p, nil
 }
 
@@ -146,6 +150,9 @@ func (p *page) compose(post json.RawMessage, rules []tweetstream.Rule) []byte {
 	b := append([]byte(`{"data":`), post...)
 	if own := p.includes.of(post); len(own) > 0 {
 		b = append(append(b, `,"includes":`...), own...)
+	}
+	if own := p.errors.of(post); len(own) > 0 {
+		b = append(append(b, ','), own[1:len(own)-1]...)
 	}
 	b = append(b, `,"matching_rules":[`...)
 	for i, r := range rules {
@@ -191,7 +198,7 @@ func (in includes) add(kind string, raw json.RawMessage) {
 			continue
 		}
 		i := included{raw: o}
-		for _, name := range []string{"id", "media_key", "username"} {
+		for _, name := range []string{"id", "media_key", "username", "resource_id"} {
 			if key, ok := members[name].(string); ok && key != "" {
 				i.keys = append(i.keys, strings.ToLower(key))
 			}
@@ -228,20 +235,23 @@ func (in includes) of(post json.RawMessage) []byte {
 			}
 		}
 	}
+	// Of what those refer to in turn, the stream brings users and media.
 	var further []string
 	for kind := range in {
 		if isPosts(kind) {
 			pick(kind, func(i included) { further = append(further, i.refs...) })
 		}
 	}
-	for _, s := range further {
-		refs[s] = true
-	}
 	for kind := range in {
-		if !isPosts(kind) {
+		if !isPosts(kind) && kind != "users" && kind != "media" {
 			pick(kind, func(included) {})
 		}
 	}
+	for _, s := range further {
+		refs[s] = true
+	}
+	pick("users", func(included) {})
+	pick("media", func(included) {})
 	if len(own) == 0 {
 		return nil
 	}

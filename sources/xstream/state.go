@@ -36,7 +36,9 @@ type position struct {
 type gap struct {
 	since, until time.Time // by X's clock; since grows while it is recovered
 	begin        time.Time // since, as it was at first
+	floor        time.Time // nothing is asked for before; zero if nothing says so
 	posts        int       // that were bought for it
+	allowed      int       // that may be bought for it
 	brought      int       // that it brought, those known already among them
 	backfilled   bool      // the stream itself brings it
 }
@@ -53,7 +55,7 @@ func (s *Source) newPosition(from []byte, emit tweetstream.Emit) (*position, err
 	p.heard = st.Heard
 	p.rate.restore(st.Rate)
 	for _, g := range st.Gaps {
-		p.gaps = append(p.gaps, &gap{since: g.Since, until: g.Until, begin: g.Since, posts: g.Posts})
+		p.gaps = append(p.gaps, &gap{since: g.Since, until: g.Until, begin: g.Since, allowed: s.posts})
 	}
 	s.budget.restore(st.counted())
 	p.publish()
@@ -202,7 +204,6 @@ type state struct {
 type storedGap struct {
 	Since time.Time `json:"since"`
 	Until time.Time `json:"until"`
-	Posts int       `json:"posts"` // bought for it
 }
 
 // counted is what the budget had counted. Without a day it is nothing.
@@ -225,11 +226,7 @@ func (p *position) encode(heard time.Time) []byte {
 		}
 		b = g.since.UTC().AppendFormat(append(b, `{"since":"`...), time.RFC3339Nano)
 		b = g.until.UTC().AppendFormat(append(b, `","until":"`...), time.RFC3339Nano)
-		b = append(b, '"')
-		if g.posts > 0 {
-			b = strconv.AppendInt(append(b, `,"posts":`...), int64(g.posts), 10)
-		}
-		b = append(b, '}')
+		b = append(b, `"}`...)
 	}
 	if len(p.gaps) > 0 {
 		b = append(b, ']')
