@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"hash/maphash"
+	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -71,8 +73,14 @@ type counted struct {
 	reads      Reads
 }
 
-// isX reports whether the host is X's own, where reading costs money.
-func isX(host string) bool { return host == "api.x.com" || host == "api.twitter.com" }
+// isX reports whether the API is X's own, where reading costs money.
+func isX(base *url.URL) bool {
+	switch strings.TrimSuffix(strings.ToLower(base.Hostname()), ".") {
+	case "api.x.com", "api.twitter.com":
+		return true
+	}
+	return false
+}
 
 // setClock learns X's clock.
 func (b *budget) setClock(x time.Time) {
@@ -261,7 +269,7 @@ func (s *Source) sayBudget() {
 	if b.limit.Month > 0 {
 		s.logger.Info("the budget: at most so many Posts a billing cycle", "posts", b.limit.Month, "cost", dollars(b.cost(b.limit.Month)), "read", b.now().reads.Month, "cycle_day", b.cycleDay)
 	}
-	if b.limit == (Reads{}) && isX(s.base.Host) {
+	if b.limit == (Reads{}) && isX(s.base) {
 		s.logger.Warn("no budget: each Post is billed, whatever their number", "price", b.price)
 	}
 }

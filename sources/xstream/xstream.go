@@ -213,7 +213,7 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 	switch {
 	case c.budget != nil:
 		s.budget.limit = *c.budget
-	case isX(base.Host):
+	case isX(base):
 		s.budget.limit = DefaultBudget
 	}
 	if c.prune != nil {

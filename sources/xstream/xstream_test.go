@@ -98,7 +98,7 @@ func (s *stream) logged() string {
 // start streams from the server of client.
 func start(t *testing.T, from []byte, token xstream.TokenSource, opts ...xstream.Option) *stream {
 	t.Helper()
-	s := &stream{t: t, err: make(chan error, 1), full: make(chan struct{}, 1)}
+	s := &stream{t: t, err: make(chan error, 1), full: make(chan struct{}, 1), state: from}
 	opts = append(opts, xstream.Logger(slog.New(slog.NewTextHandler(s, &slog.HandlerOptions{Level: slog.LevelDebug}))))
 	src, err := xstream.New(token, opts...)
 	if err != nil {
