@@ -22,12 +22,18 @@ type conn struct {
 	ctl    *http.ResponseController
 	wake   chan struct{} // holds one: something changed
 
+	id     string
+	since  time.Time // by the server's clock
+	client string    // its address
+
 	mu       sync.Mutex
 	queue    [][]byte // chunks of whole messages, shared between connections
 	bytes    int
 	messages int
 	room     chan struct{} // closed and replaced when the queue was taken
 	silent   time.Time     // stalled until then
+	muted    time.Time     // without keep-alives until then
+	slowness int           // bytes a second; 0: as fast as can be
 	ended    *ending
 	finished bool // the request's goroutine no longer writes
 }
@@ -37,6 +43,7 @@ type ending struct {
 	message []byte // the last one
 	drop    bool   // what is queued is not sent
 	abort   bool   // the response is cut instead of ended; implies drop
+	cut     bool   // it is cut behind the last message
 }
 
 func newConn(ctl *http.ResponseController, sample bool) *conn {
@@ -151,6 +158,31 @@ func (c *conn) stall(until time.Time) {
 	c.silent = until
 	c.mu.Unlock()
 	c.signal()
+}
+
+func (c *conn) mute(until time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.muted = until
+}
+
+func (c *conn) isMuted() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return time.Now().Before(c.muted)
+}
+
+// slacken lets what is written trickle.
+func (c *conn) slacken(bytes int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.slowness = bytes
+}
+
+func (c *conn) trickle() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.slowness
 }
 
 // finish says that the writer has gone, and returns how many messages it left.

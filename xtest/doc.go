@@ -12,13 +12,18 @@
 //	GET       /2/tweets/search/stream         Posts that match a rule, with matching_rules
 //	GET       /2/tweets/sample/stream         all Posts, or a fraction of them
 //	GET       /2/tweets/search/recent         what the filtered stream sent or would have sent, newest first
+//	GET       /2/connections                  the streams that are connected
+//	DELETE    /2/connections/all              or /filtered_stream, /sample_stream: ends them
+//	GET       /2/usage/tweets                 how many messages were sent, and found by search
 //
 // Status codes, headers and bodies are X's: 401 without a bearer token, 409
 // without rules, 429 TooManyConnections for a second stream, keep-alives of
 // "\r\n" every 20 s, lines that end in "\r\n". Names of query parameters are
 // checked; the fields and expansions asked for are not: a Post always carries
-// all of them. Backfill is accepted and does nothing. Rate limits are counted
-// in the x-rate-limit headers and not enforced; use [Server.Fail] for that.
+// all of them. backfill_minutes brings the Posts of that time, with repeats and
+// not in order; [NoBackfill] refuses it. Rate limits are counted in the
+// x-rate-limit headers, and enforced with [EnforceLimits]. A stream is compressed
+// for who accepts gzip.
 //
 // # Where Posts come from
 //
@@ -46,6 +51,44 @@
 // year 2000, before X's ids do: there the server's own clock (ids, created_at,
 // the Date and x-rate-limit-reset headers) begins on 2026-01-01 instead and runs
 // at the same speed.
+//
+// # Faults
+//
+// A script says what goes wrong, and when: with [Faults] from the first request
+// on, by [Server.Inject] from that moment on, and while a server runs by
+//
+//	curl -d '2s:reset 5s:stall=30s 9s:503x3' http://127.0.0.1:8089/_faults
+//
+// from the same machine (X has no such path). Each fault is
+// [AT:]NAME[=ARG][@ENDPOINT][xN]. These happen to the streams that are connected
+// then, and to none that connects later:
+//
+//	clean, reset, halfline      ends them: in good order, by a cut, in mid-message
+//	disconnect[=TYPE]           with X's operational-disconnect, such as =SlowReader
+//	disconnect-bare[=TYPE]      with the other form of it
+//	stall[=D], nokeepalive[=D]  nothing is sent for D; no keep-alives are sent
+//	slow[=N]                    N bytes a second, by default 16
+//	garbage, unknown            a line that is no JSON; a message of a new kind
+//	bigline[=N]                 a message of N MB, by default 12
+//	flood[=N]                   N made-up Posts at once, by default 1000
+//
+// These answer the next request, or the next N of them with xN, or all with x*. It
+// is one for a stream, unless @rules, @search, @connections or @usage says else:
+//
+//	400 … 599                   X's own answer with this status
+//	toomany                     429 TooManyConnections
+//	cap=daily, cap=monthly      429 UsageCapExceeded; =daily-403 with X's other status
+//	html, html200, redirect     what proxies answer: 502, 200 and 302
+//	empty, nostream             a 200 that ends at once; one that brings an error only
+//	ok                          forgets the answers that are planned
+//
+// And these last until they are set again:
+//
+//	search-late=D               search finds Posts only D after they were made
+//	backfill=on, =400, =403     backfill works, or is refused
+//	limits=on, limits=off       rate limits are enforced or not
+//
+// [Server.Fail] gives answers that are not among these.
 //
 // # Slow readers
 //

@@ -14,3 +14,9 @@ func MatchRule(value, text string) (bool, error) {
 	}
 	return n.matches(newDoc(text, findEntities(text))), nil
 }
+
+// ParseFaults is for the fuzz target.
+func ParseFaults(script string) error {
+	_, err := parseFaults(script)
+	return err
+}

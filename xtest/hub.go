@@ -52,14 +52,20 @@ func (h *hub) connected() []*conn {
 	return slices.Clone(h.conns)
 }
 
-// detach returns the connections, which are to end and count no more.
-func (h *hub) detach() []*conn {
+// detach returns the connections that are meant, which are to end and count no
+// more.
+func (h *hub) detach(meant func(*conn) bool) (detached []*conn) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	conns := h.conns
-	h.leaving = append(h.leaving, conns...)
-	h.conns = nil
-	return conns
+	h.conns = slices.DeleteFunc(h.conns, func(c *conn) bool {
+		if meant(c) {
+			detached = append(detached, c)
+			return true
+		}
+		return false
+	})
+	h.leaving = append(h.leaving, detached...)
+	return detached
 }
 
 func (h *hub) live() int {

@@ -62,6 +62,7 @@ func (pipeAddr) String() string  { return "127.0.0.1:0" }
 // client returns a client whose every connection to addr goes through l.
 func (l *pipeListener) client(addr string) *http.Client {
 	return &http.Client{Transport: &http.Transport{
+		DisableCompression: true, // unless a request asks for it by itself
 		DialContext: func(ctx context.Context, _, to string) (net.Conn, error) {
 			if to != addr {
 				return nil, fmt.Errorf("xtest: this client reaches %s only, not %s", addr, to)

@@ -25,6 +25,10 @@ type config struct {
 	connections int
 	ruleDelay   time.Duration
 	sample      float64
+	noBackfill  bool
+	enforce     bool
+	script      string
+	faults      []fault
 }
 
 // Token makes the server accept these bearer tokens only; any other is answered
@@ -145,6 +149,10 @@ func newConfig(opts []Option) (config, error) {
 		if w == "" {
 			bad("Topics", "want words", "an empty one")
 		}
+	}
+	var err error
+	if c.faults, err = parseFaults(c.script); err != nil {
+		errs = append(errs, fmt.Errorf("xtest: Faults: %w", err))
 	}
 	if len(errs) == 0 && c.replayPath != "" {
 		f, err := os.Open(c.replayPath)

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -35,6 +36,8 @@ type problem struct {
 	Value            string   `json:"value,omitempty"` // of a rule, like those below
 	ID               string   `json:"id,omitempty"`
 	Details          []string `json:"details,omitempty"`
+	Period           string   `json:"period,omitempty"`
+	Scope            string   `json:"scope,omitempty"`
 }
 
 func (p problem) response(status int) Response {
@@ -113,6 +116,29 @@ func disconnect(kind, detail string) []byte {
 	return []byte(r.Body + "\r\n")
 }
 
+// bareDisconnect is the other form of it, without a list around.
+func bareDisconnect(kind, detail string) []byte {
+	r := respond(0, problem{
+		Title:          "operational-disconnect",
+		DisconnectType: kind,
+		Detail:         detail,
+		Type:           problemHost + "operational-disconnect",
+	})
+	return []byte(r.Body + "\r\n")
+}
+
+// usageCap is X's answer when a cap on reads is reached.
+func usageCap(period string, status int) Response {
+	return problem{
+		Title:     "UsageCapExceeded",
+		Detail:    "Usage cap exceeded: " + period + " product cap",
+		Type:      problemHost + "usage-capped",
+		Period:    period,
+		Scope:     "Product",
+		AccountID: 1000000000000000001,
+	}.response(status)
+}
+
 // invalid is X's form for what is wrong with parameters or the body.
 type invalid struct {
 	Errors []invalidPart `json:"errors"`
@@ -146,8 +172,10 @@ func invalidBody(message string) Response {
 }
 
 // rateLimits counts requests for the x-rate-limit headers, in windows of 15
-// minutes for each endpoint. Nothing is refused by it.
+// minutes for each endpoint.
 type rateLimits struct {
+	enforce atomic.Bool
+
 	mu      sync.Mutex
 	windows map[string]*window
 }
@@ -157,16 +185,39 @@ type window struct {
 	used  int
 }
 
-func (l *rateLimits) header(h http.Header, method, path string, now time.Time) {
-	var limit int
+// EnforceLimits answers 429 to requests beyond X's rate limits. By default they
+// are only counted, in the x-rate-limit headers.
+func EnforceLimits() Option {
+	return func(c *config) { c.enforce = true }
+}
+
+// limitOf returns how many requests X takes in 15 minutes; 0 if nothing is known.
+func limitOf(method, path string) int {
 	switch method + " " + path {
-	case "GET " + streamPath, "GET " + samplePath:
-		limit = 50
+	case "GET " + streamPath, "GET " + samplePath, "GET " + usagePath:
+		return 50
 	case "POST " + rulesPath:
-		limit = 100
+		return 100
 	case "GET " + rulesPath, "GET " + recentPath:
-		limit = 450
-	default:
+		return 450
+	}
+	return 0
+}
+
+// spent reports whether one more request is too many.
+func (l *rateLimits) spent(method, path string, now time.Time) bool {
+	if !l.enforce.Load() {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w := l.windows[method+path]
+	return w != nil && !now.After(w.reset) && w.used >= limitOf(method, path)
+}
+
+func (l *rateLimits) header(h http.Header, method, path string, now time.Time) {
+	limit := limitOf(method, path)
+	if limit == 0 {
 		return
 	}
 	l.mu.Lock()

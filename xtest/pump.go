@@ -122,27 +122,12 @@ func (b *batch) add(s *Server, p *post, rules []*rule) {
 	d := p.doc()
 	// The message without its last brace, with the rules, is a line.
 	n := len(b.filtered)
-	for _, r := range rules {
-		if !r.node.matches(d) {
-			continue
-		}
-		if len(b.filtered) == n {
-			b.filtered = append(b.filtered, message[:len(message)-1]...)
-			b.filtered = append(b.filtered, `,"matching_rules":[`...)
-		} else {
-			b.filtered = append(b.filtered, ',')
-		}
-		b.filtered = append(b.filtered, `{"id":"`...)
-		b.filtered = append(b.filtered, r.ID...)
-		b.filtered = append(b.filtered, '"')
-		if r.Tag != "" {
-			b.filtered = append(b.filtered, `,"tag":`...)
-			b.filtered = appendString(b.filtered, r.Tag, false)
-		}
-		b.filtered = append(b.filtered, '}')
-	}
-	if len(b.filtered) > n {
-		b.filtered = append(b.filtered, "]}\r\n"...)
+	b.filtered = append(b.filtered, message[:len(message)-1]...)
+	bare := len(b.filtered)
+	if b.filtered = appendRules(b.filtered, rules, d); len(b.filtered) == bare {
+		b.filtered = b.filtered[:n]
+	} else {
+		b.filtered = append(b.filtered, "}\r\n"...)
 		b.nf++
 		s.matched.Add(1)
 		s.history.matched(p.id)
@@ -152,6 +137,30 @@ func (b *batch) add(s *Server, p *post, rules []*rule) {
 		b.ns++
 	}
 	s.history.add(entry{id: p.id, at: p.at, data: data, includes: includes, doc: d})
+}
+
+// appendRules appends the member matching_rules, nothing if no rule matches.
+func appendRules(b []byte, rules []*rule, d *doc) []byte {
+	n := len(b)
+	for _, r := range rules {
+		if !r.node.matches(d) {
+			continue
+		}
+		if len(b) == n {
+			b = append(b, `,"matching_rules":[`...)
+		} else {
+			b = append(b, ',')
+		}
+		b = append(append(append(b, `{"id":"`...), r.ID...), '"')
+		if r.Tag != "" {
+			b = appendString(append(b, `,"tag":`...), r.Tag, false)
+		}
+		b = append(b, '}')
+	}
+	if len(b) > n {
+		b = append(b, ']')
+	}
+	return b
 }
 
 func (b *batch) queue(s *Server, wait time.Duration) {

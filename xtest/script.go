@@ -80,21 +80,37 @@ func (s *Server) Disconnect(how End) {
 	case Reset:
 		e.abort = true
 	}
-	for _, c := range s.hub.detach() {
+	s.end(e)
+}
+
+// end ends the streams that are connected.
+func (s *Server) end(e ending) {
+	for _, c := range s.hub.detach(func(*conn) bool { return true }) {
 		s.dropped.Add(int64(c.end(e)))
 	}
+}
+
+// mute keeps the streams that are connected without keep-alives for d, or until
+// they end when d is 0.
+func (s *Server) mute(d time.Duration) {
+	for _, c := range s.hub.connected() {
+		c.mute(until(d))
+	}
+}
+
+func until(d time.Duration) time.Time {
+	if d <= 0 {
+		return time.Now().AddDate(100, 0, 0)
+	}
+	return time.Now().Add(d)
 }
 
 // Stall makes the streams that are connected fall silent for d, keep-alives too,
 // or until they end when d is 0. Messages queue up meanwhile, and when the queue
 // is full they are dropped and counted. Streams opened later do not stall.
 func (s *Server) Stall(d time.Duration) {
-	until := time.Now().Add(d)
-	if d <= 0 {
-		until = time.Now().AddDate(100, 0, 0)
-	}
 	for _, c := range s.hub.connected() {
-		c.stall(until)
+		c.stall(until(d))
 	}
 }
 

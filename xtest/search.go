@@ -81,11 +81,12 @@ func (s *Server) searchRecent(r *http.Request) Response {
 
 	var a searchAnswer
 	var inc includes
+	indexed := s.now().Add(-time.Duration(s.searchLate.Load()))
 	s.history.newest(func(e *entry) bool {
 		if e.id <= since {
 			return false
 		}
-		if e.id >= until || !start.IsZero() && e.at.Before(start) || !end.IsZero() && !e.at.Before(end) || !node.matches(e.doc) {
+		if e.at.After(indexed) || e.id >= until || !start.IsZero() && e.at.Before(start) || !end.IsZero() && !e.at.Before(end) || !node.matches(e.doc) {
 			return true
 		}
 		if len(a.Data) == size {
@@ -102,6 +103,7 @@ func (s *Server) searchRecent(r *http.Request) Response {
 		return true
 	})
 	a.Meta.ResultCount = len(a.Data)
+	s.reads.add(s.now(), len(a.Data))
 	a.Includes = inc.json()
 	return respond(http.StatusOK, a)
 }

@@ -28,6 +28,11 @@ type Server struct {
 	history history
 	script  script
 	limits  rateLimits
+	reads   reads
+
+	searchLate      atomic.Int64 // nanoseconds until search finds a Post
+	backfillRefused atomic.Int64 // the status that refuses it; 0 if nothing does
+	begun           sync.Once    // starts the script of Faults
 
 	making sync.Mutex // held while Posts are made and queued, so that ids go out in order
 	maker  *maker
@@ -43,8 +48,8 @@ type Server struct {
 	client   *http.Client
 	requests []Request
 
-	made, matched, refused, connects, sent, dropped atomic.Int64
-	replayed                                        atomic.Bool
+	ids, made, matched, refused, connects, sent, dropped atomic.Int64
+	replayed                                             atomic.Bool
 }
 
 // Stats are figures of a [Server], counted since it began.
@@ -84,6 +89,10 @@ func New(opts ...Option) (*Server, error) {
 		s.shift = bubbleStart.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
 	}
 	s.maker = newMaker(cfg.seed)
+	s.limits.enforce.Store(cfg.enforce)
+	if cfg.noBackfill {
+		s.backfillRefused.Store(http.StatusBadRequest)
+	}
 	s.hub.init()
 	return s, nil
 }
@@ -204,15 +213,34 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.running.Done()
+	if r.URL.Path == faultsPath {
+		s.serveFaults(w, r)
+		return
+	}
+	s.begun.Do(func() { s.inject(s.cfg.faults) })
 	if !s.authorized(r) {
 		s.answer(w, r, Problem(http.StatusUnauthorized))
 		return
 	}
-	if resp, ok := s.script.next(r.URL.Path); ok {
+	path, endpoint := r.URL.Path, ""
+	if rest, ok := strings.CutPrefix(path, connectionsPath+"/"); ok {
+		path, endpoint = connectionsPath, rest
+	}
+	if resp, ok := s.script.next(path); ok {
 		s.answer(w, r, resp)
 		return
 	}
-	switch r.Method + " " + r.URL.Path {
+	if s.limits.spent(r.Method, path, s.now()) {
+		s.answer(w, r, Problem(http.StatusTooManyRequests))
+		return
+	}
+	switch r.Method + " " + path {
+	case "GET " + connectionsPath:
+		s.answer(w, r, s.listConnections(r))
+	case "DELETE " + connectionsPath:
+		s.answer(w, r, s.closeConnections(endpoint))
+	case "GET " + usagePath:
+		s.answer(w, r, s.usage(r))
 	case "GET " + rulesPath:
 		s.answer(w, r, s.listRules(r))
 	case "POST " + rulesPath:

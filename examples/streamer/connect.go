@@ -18,9 +18,10 @@ import (
 
 // connect are the flags that say where X is and what opens it.
 type connect struct {
-	APIURL    string `name:"api-url" default:"https://api.x.com" placeholder:"URL" help:"Where the API is: X itself, a proxy or a simulator."`
-	TokenFile string `placeholder:"FILE" help:"Take the app's Bearer Token from this file. By default bearer.txt."`
-	TokenEnv  string `placeholder:"NAME" help:"Take the app's Bearer Token from this environment variable instead."`
+	APIURL          string `name:"api-url" default:"https://api.x.com" placeholder:"URL" help:"Where the API is: X itself, a proxy or a simulator."`
+	TokenFile       string `placeholder:"FILE" help:"Take the app's Bearer Token from this file. By default bearer.txt."`
+	TokenEnv        string `placeholder:"NAME" help:"Take the app's Bearer Token from this environment variable instead."`
+	TokenCredential string `placeholder:"NAME" help:"Take the app's Bearer Token from this credential of systemd instead (LoadCredential=NAME:…)."`
 }
 
 const defaultTokenFile = "bearer.txt"
@@ -33,23 +34,43 @@ func (c *connect) check(s *settings) error {
 	if _, err := xstream.New(xstream.Token(simulated), xstream.BaseURL(c.APIURL)); err != nil {
 		return misuse("%s: %s", s.given("api-url"), strings.TrimPrefix(err.Error(), "xstream: BaseURL: "))
 	}
-	file, env := s.level("token-file"), s.level("token-env")
+	form, err := tokenForm(s)
 	switch {
-	case file == env && file != unset:
-		return misuse("want %s or %s, not both", s.given("token-file"), s.given("token-env"))
-	case file != unset && (c.TokenFile == "" || strings.HasPrefix(c.TokenFile, tokenStart)):
-		return misuse("%s: want the name of a file that holds the token", s.given("token-file"))
-	case env != unset && (!envVar.MatchString(c.TokenEnv) || strings.HasPrefix(c.TokenEnv, tokenStart)):
-		return misuse("%s: want the name of a variable that holds the token", s.given("token-env"))
+	case err != nil:
+		return err
+	case form == "token-file" && (c.TokenFile == "" || strings.HasPrefix(c.TokenFile, tokenStart)):
+		return misuse("%s: want the name of a file that holds the token", s.given(form))
+	case form == "token-env" && (!envVar.MatchString(c.TokenEnv) || strings.HasPrefix(c.TokenEnv, tokenStart)):
+		return misuse("%s: want the name of a variable that holds the token", s.given(form))
+	case form == "token-credential" && (!credential.MatchString(c.TokenCredential) || strings.HasPrefix(c.TokenCredential, tokenStart)):
+		return misuse("%s: want the name of a credential that holds the token", s.given(form))
 	}
 	return nil
+}
+
+// tokenForm returns which flag says where the token is, "" if none does. They are
+// forms of one setting: the one of the highest level counts.
+func tokenForm(s *settings) (form string, err error) {
+	highest := unset
+	for _, flag := range []string{"token-file", "token-env", "token-credential"} {
+		switch level := s.level(flag); {
+		case level > highest:
+			form, highest, err = flag, level, nil
+		case level == highest && level != unset:
+			err = misuse("want %s or %s, not both", s.given(form), s.given(flag))
+		}
+	}
+	return form, err
 }
 
 // tokenStart is how X's bearer tokens begin. One that is given by mistake, for a
 // name, must not be shown.
 const tokenStart = "AAAAAAAAAAAA"
 
-var envVar = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+var (
+	envVar     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	credential = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$`)
+)
 
 // token returns where the token comes from, once it is seen to be there. That it
 // is a made-up one is logged at the level.
@@ -58,17 +79,18 @@ func (c *connect) token(ctx context.Context, s *settings, logger *slog.Logger, l
 	if err := c.check(s); err != nil {
 		return nil, err
 	}
-	file, env := s.level("token-file"), s.level("token-env")
+	form, _ := tokenForm(s) // checked
 	var token xstream.TokenSource
 	var where string
-	switch {
-	// They are two forms of one setting: the one of the higher level counts.
-	case env > file:
+	switch form {
+	case "token-env":
 		token, where = xstream.TokenEnv(c.TokenEnv), "into that variable"
-	case file > env:
+	case "token-file":
 		token, where = xstream.TokenFile(c.TokenFile), "into that file"
+	case "token-credential":
+		token, where = xstream.TokenCredential(c.TokenCredential), "into that credential"
 	default:
-		token, where = xstream.TokenFile(defaultTokenFile), "into that file, or say with --token-file or --token-env where it is"
+		token, where = xstream.TokenFile(defaultTokenFile), "into that file, or say with --token-file, --token-env or --token-credential where it is"
 		if _, err := os.Stat(defaultTokenFile); errors.Is(err, fs.ErrNotExist) && isSimulator(c.APIURL) {
 			logger.Log(ctx, level, "no bearer.txt: a made-up token is used, which a simulator takes", "api_url", c.APIURL)
 			return xstream.Token(simulated), nil

@@ -2,7 +2,7 @@
 //
 //	streamer [run] [--tag WORD]… [--rule TAG=VALUE]… [--to [NAME=]URL]…
 //	streamer rules list|add TAG=VALUE…|delete ID…
-//	streamer simulate [--listen ADDR] [--rate N] [--replay FILE]
+//	streamer simulate [--listen ADDR] [--rate N] [--replay FILE] [--faults SCRIPT]
 //
 // To try it out, without an account at X:
 //
@@ -61,8 +61,31 @@
 //
 // # Token
 //
-// It is read from bearer.txt, or from where --token-file or --token-env says. For
-// a simulator on this machine (--api-url http://127.0.0.1:…) none is needed.
+// It is read from bearer.txt, or from where --token-file, --token-env or
+// --token-credential says; the last is for a service of systemd with
+// LoadCredential=NAME:PATH. For a simulator on this machine (--api-url
+// http://127.0.0.1:…) none is needed.
+//
+// # Faults
+//
+// The simulator does what X does on a bad day, so that the program and its sinks
+// can be tried:
+//
+//	streamer simulate --faults "2s:reset 5s:stall=30s 9s:503x3 1m:402x10"
+//
+// Each fault is [AT:]NAME[=ARG][@ENDPOINT][xN], AT being the time since the first
+// request. While the simulator runs, more can be posted to it from the same
+// machine; AT is then the time since that:
+//
+//	curl -d "disconnect=SlowReader 10s:flood=5000" http://127.0.0.1:8089/_faults
+//
+// The faults are: clean, reset, halfline, disconnect[=TYPE], disconnect-bare[=TYPE],
+// stall[=D], nokeepalive[=D], slow[=BYTES], garbage, unknown, bigline[=MB] and
+// flood[=N] of the stream that is connected; as answers to the next requests a
+// status from 400 to 599, toomany, cap=daily, cap=monthly, html, html200, redirect,
+// empty and nostream, with ok for no more of them; search-late=D, backfill=on,
+// backfill=400, backfill=403, limits=on and limits=off until they are set again.
+// The manual of package xtest says what each does.
 //
 // # Ending
 //

@@ -20,6 +20,7 @@ type simulateCmd struct {
 	Rate   *float64 `placeholder:"N" help:"Make N Posts a second, or replay N lines a second. By default 10 Posts, or a replay at full speed."`
 	Replay string   `placeholder:"FILE" help:"Send the lines of this file, byte for byte and once, instead of made-up Posts."`
 	Topic  []string `sep:"none" placeholder:"WORD" help:"Make Posts about this word. Can be given again. By default they match the rules."`
+	Faults string   `placeholder:"SCRIPT" help:"Let go wrong what this says, from the first request on, as in \"2s:reset 5s:stall=30s 9s:503x3\"."`
 	Seed   uint64   `default:"1" placeholder:"N" help:"Make other Posts with another seed (${default})."`
 }
 
@@ -32,7 +33,7 @@ func (c *simulateCmd) Run(ctx context.Context, common *common, con *console) err
 	if !loopback && !c.Remote {
 		return misuse("--listen %q: other machines could reach it: if that is meant, give --remote too", c.Listen)
 	}
-	opts := []xtest.Option{xtest.Seed(c.Seed), xtest.Rate(c.rate()), xtest.Topics(c.Topic...)}
+	opts := []xtest.Option{xtest.Seed(c.Seed), xtest.Rate(c.rate()), xtest.Topics(c.Topic...), xtest.Faults(c.Faults)}
 	if c.Replay != "" {
 		f, err := os.Open(c.Replay)
 		if err != nil {

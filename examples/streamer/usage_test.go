@@ -83,6 +83,9 @@ func TestUsageErrors(t *testing.T) {
 		"simulate for all":     {[]string{"simulate", "--listen", ":0"}, "give --remote too"},
 		"simulate for all, v6": {[]string{"simulate", "--listen", "[::]:0"}, "give --remote too"},
 		"simulate, no port":    {[]string{"simulate", "--listen", "localhost"}, "want HOST:PORT"},
+		"credential's name":    {[]string{"--token-credential", "../x"}, "--token-credential: want the name of a credential"},
+		"three tokens":         {[]string{"--token-credential", "a", "--token-env", "B"}, "want --token-env or --token-credential, not both"},
+		"simulate, fault":      {[]string{"simulate", "--faults", "2s:reset 5s:nonsense"}, `Faults: fault 2, "5s:nonsense": there is no fault "nonsense"`},
 		"simulate, rate":       {[]string{"simulate", "--rate=-1"}, "Rate: want 0 to"},
 	}
 	for name, tt := range tests {
@@ -129,11 +132,12 @@ func TestFailures(t *testing.T) {
 			token: "-", args: []string{"--api-url", "https://127.0.0.1:1"},
 			want: "file bearer.txt can't be read: no such file or directory: put the app's Bearer Token",
 		},
-		"no token file":     {args: []string{"--token-file", "nix.txt"}, want: "file nix.txt can't be read: no such file"},
-		"no token variable": {args: []string{"--token-env", "NIX"}, want: "environment variable NIX is not set"},
-		"empty token":       {token: " \n", want: "file bearer.txt holds no token"},
-		"two lines":         {token: canary + "\n" + canary, want: "holds more than one line"},
-		"strange token":     {token: canary + "é", want: "holds characters that no bearer token has"},
+		"no token file":       {args: []string{"--token-file", "nix.txt"}, want: "file nix.txt can't be read: no such file"},
+		"no token credential": {args: []string{"--token-credential", "nix"}, want: "systemd credential nix is not there: CREDENTIALS_DIRECTORY is not set"},
+		"no token variable":   {args: []string{"--token-env", "NIX"}, want: "environment variable NIX is not set"},
+		"empty token":         {token: " \n", want: "file bearer.txt holds no token"},
+		"two lines":           {token: canary + "\n" + canary, want: "holds more than one line"},
+		"strange token":       {token: canary + "é", want: "holds characters that no bearer token has"},
 		"refused": {
 			server: func(x *xtest.Server) { x.Fail(rulesPath, -1, xtest.Problem(http.StatusUnauthorized)) },
 			want:   "the token is refused (file bearer.txt)",

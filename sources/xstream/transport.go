@@ -30,6 +30,7 @@ func (s *Source) newClient(theirs *http.Client) *http.Client {
 		t.ForceAttemptHTTP2 = false
 		t.Protocols = new(http.Protocols)
 		t.Protocols.SetHTTP1(true)
+		t.TLSClientConfig, t.TLSNextProto = nil, nil // the clone's offer HTTP/2 all the same
 		c.Transport = t
 	}
 	c.Transport = &authorized{s, c.Transport}

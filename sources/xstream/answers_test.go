@@ -1,0 +1,396 @@
+package xstream_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tweetstream-go/tweetstream/sources/xstream"
+	"github.com/tweetstream-go/tweetstream/xtest"
+)
+
+func inject(t *testing.T, x *xtest.Server, script string) {
+	t.Helper()
+	if err := x.Inject(script); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// attempts returns how many streams were asked for.
+func attempts(x *xtest.Server) (n int) {
+	for _, r := range x.Requests() {
+		if r.Path == streamPath && r.Method == http.MethodGet {
+			n++
+		}
+	}
+	return n
+}
+
+// Money and caps hold the source; it asks seldom, says so once, and goes on by
+// itself.
+func TestMoneyHoldsTheSource(t *testing.T) {
+	for fault, c := range map[string]struct {
+		held, says string
+		most       int           // attempts in three hours
+		least      time.Duration // until it is held no more, when that is over after an hour
+		longest    time.Duration
+	}{
+		"402x*":             {"out of credits at X", "buy credits", 9, time.Hour, 2*time.Hour + 30*time.Minute},
+		"cap=monthlyx*":     {"X's monthly usage cap", "the monthly usage cap of the product is used up: raise it in X's developer console, or wait until the billing cycle turns", 4, time.Hour, 2*time.Hour + 30*time.Minute},
+		"cap=monthly-403x*": {"X's monthly usage cap", "raise it", 4, time.Hour, 2*time.Hour + 30*time.Minute},
+		"cap=dailyx*":       {"X's daily usage cap", "wait until the UTC day turns", 2, 23 * time.Hour, 24*time.Hour + 2*time.Minute},
+		"cap=daily-403x*":   {"X's daily usage cap", "wait until the UTC day turns", 2, 23 * time.Hour, 24*time.Hour + 2*time.Minute},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x, opts := server(t)
+				defer x.Close()
+				s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+				after(time.Minute)
+				before := attempts(x)
+				inject(t, x, fault+" clean")
+				begin := time.Now()
+				after(3 * time.Hour)
+				if st := s.Stats(); st.Held != c.held || st.Connected {
+					t.Errorf("Stats: %+v, want it held for %q", st, c.held)
+				}
+				if n := attempts(x) - before; n < 1 || n > c.most {
+					t.Errorf("%d attempts in three hours, want 1 to %d", n, c.most)
+				}
+				if n := strings.Count(s.logged(), "level=ERROR"); n != 1 || !strings.Contains(s.logged(), c.says) {
+					t.Errorf("it is said %d times, want once, with %q:\n%s", n, c.says, s.logged())
+				}
+				inject(t, x, "ok")
+				for s.Stats().Held != "" && time.Since(begin) < 48*time.Hour {
+					after(time.Second)
+				}
+				if took := time.Since(begin) - 2*time.Hour; took < c.least-2*time.Hour || took > c.longest {
+					t.Errorf("held for %v", time.Since(begin))
+				}
+				if !s.Stats().Connected || !strings.Contains(s.logged(), "held no more") {
+					t.Errorf("it does not go on: %+v", s.Stats())
+				}
+				s.stop()
+			})
+		})
+	}
+}
+
+func TestStopWhenHeld(t *testing.T) {
+	for _, fault := range []string{"402", "402@rules", "cap=daily"} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t, xtest.Faults(fault))
+			defer x.Close()
+			s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.StopWhenHeld())...)
+			var refused *xstream.Error
+			select {
+			case err := <-s.err:
+				if !errors.As(err, &refused) || refused.Advice == "" {
+					t.Errorf("%s: Stream() = %v, want an *Error with advice", fault, err)
+				}
+			case <-time.After(time.Hour):
+				t.Errorf("%s: Stream goes on", fault)
+			}
+		})
+	}
+}
+
+// What is no stream, though X or a proxy answers 200, is waited for as a refusal,
+// and no end comes without its reason.
+func TestAnswersThatAreNoStream(t *testing.T) {
+	for fault, c := range map[string]struct{ reason, says string }{
+		"html200":  {"no_stream", "an HTML page, from a proxy perhaps"},
+		"nostream": {"no_stream", "an answer 200 that is no stream: Service Unavailable"},
+		"empty":    {"no_stream", "it ended before it brought a byte"},
+		"html":     {"refused", "an answer that is not X's"},
+		"503":      {"refused", "X answers 503"},
+	} {
+		t.Run(fault, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x, opts := server(t)
+				defer x.Close()
+				s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+				after(time.Minute)
+				before := attempts(x)
+				inject(t, x, fault+"x4 clean")
+				begin := time.Now()
+				for attempts(x) < before+5 && time.Since(begin) < time.Hour {
+					after(100 * time.Millisecond)
+				}
+				if took := time.Since(begin); took < 30*time.Second || took > 100*time.Second {
+					t.Errorf("back after %v, want X's 5 s doubling", took)
+				}
+				after(time.Second)
+				if st := s.Stats(); st.Ends[c.reason] != 4 || st.Ends["closed"] != 1 || !st.Connected {
+					t.Errorf("Stats: %+v, want 4 of %s", st, c.reason)
+				}
+				if !strings.Contains(s.logged(), c.says) {
+					t.Errorf("the log does not say %q:\n%s", c.says, s.logged())
+				}
+				s.stop()
+			})
+		})
+	}
+}
+
+// X's limit of 50 connects in 15 minutes is never met, whatever X does and however
+// often the source is started anew.
+func TestConnectsStayBelowXsLimit(t *testing.T) {
+	for name, script := range map[string]string{
+		"closed at once": "emptyx10000",
+		"errors":         "nostreamx10000",
+		"resets":         "",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x, opts := server(t, xtest.Faults(script), xtest.EnforceLimits())
+				defer x.Close()
+				s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+				begin := time.Now()
+				starts := 0
+				for time.Since(begin) < time.Hour {
+					x.Disconnect(xtest.Reset)
+					after(50 * time.Millisecond)
+					if starts < 200 { // a program that restarts its stream again and again
+						starts++
+						s.cancel()
+						<-s.err
+						ctx, cancel := context.WithCancel(t.Context())
+						s.cancel = cancel
+						go func() { s.err <- s.Source.Stream(ctx, nil, s.emit) }()
+					}
+				}
+				s.stop()
+				var times []time.Time
+				for _, r := range x.Requests() {
+					if r.Path != streamPath || r.Method != http.MethodGet {
+						continue
+					}
+					if times = append(times, r.Time); len(times) > 50 && r.Time.Sub(times[len(times)-51]) < 15*time.Minute {
+						t.Fatalf("51 attempts within %v", r.Time.Sub(times[len(times)-51]))
+					}
+				}
+				if len(times) < 50 || script == "" && len(times) < 150 {
+					t.Errorf("%d attempts in an hour, want nearly as many as X allows", len(times))
+				}
+			})
+		})
+	}
+}
+
+// A dial that fails never reached X, and does not count.
+func TestFailedDialsAreFree(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		var down atomic.Bool
+		down.Store(true)
+		dials := 0
+		client := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == streamPath && down.Load() {
+				dials++
+				return nil, errors.New("connection refused")
+			}
+			return x.Client().Transport.RoundTrip(req)
+		})}
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.HTTPClient(client))...)
+		after(15 * time.Minute)
+		if dials < 80 || s.Stats().Ends["dial"] != uint64(dials) {
+			t.Errorf("%d dials in 15 minutes, %v", dials, s.Stats().Ends)
+		}
+		down.Store(false)
+		after(18 * time.Second) // X's 16 s, jittered
+		if !s.Stats().Connected {
+			t.Errorf("not connected though the network is back:\n%s", s.logged())
+		}
+		s.stop()
+	})
+}
+
+// Each disconnect_type of X, in both forms, has its advice and its wait.
+func TestDisconnectsOfX(t *testing.T) {
+	slow := 4 * time.Second
+	for kind, c := range map[string]struct {
+		says string
+		wait time.Duration
+	}{
+		"OperationalDisconnect":          {"", 0},
+		"UpstreamOperationalDisconnect":  {"", 0},
+		"UpstreamUncleanDisconnect":      {"", 0},
+		"InternalError":                  {"", 0},
+		"SlowReader":                     {"read too slowly", 0},
+		"ForceDisconnect":                {"another program with this token", slow},
+		"InvalidRules":                   {"list them, and delete what is wrong", slow},
+		"ClientApplicationStateDegraded": {"developer console", slow},
+	} {
+		for _, form := range []string{"disconnect=", "disconnect-bare="} {
+			t.Run(form+kind, func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					x, opts := server(t)
+					defer x.Close()
+					s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+					after(time.Minute)
+					inject(t, x, form+kind)
+					after(time.Second)
+					if got := s.Stats().Connected; got != (c.wait == 0) {
+						t.Errorf("connected after a second: %v", got)
+					}
+					after(c.wait + time.Second)
+					if st := s.Stats(); st.Ends["operational"] != 1 || !st.Connected || st.Malformed+st.Unknown != 0 {
+						t.Errorf("Stats: %+v", st)
+					}
+					if !strings.Contains(s.logged(), "disconnect_type="+kind) || !strings.Contains(s.logged(), c.says) {
+						t.Errorf("the log does not say %q:\n%s", c.says, s.logged())
+					}
+					s.stop()
+				})
+			})
+		}
+	}
+}
+
+// A connection in the way is closed if that is wanted, and else waited for.
+func TestTakeOver(t *testing.T) {
+	for _, takes := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			opts = append(opts, coop)
+			first := start(t, nil, xstream.Token("secret"), append(opts, xstream.TakeOver())...)
+			after(time.Minute)
+			if takes {
+				opts = append(opts, xstream.TakeOver())
+			}
+			second := start(t, nil, xstream.Token("secret"), opts...)
+			after(3 * time.Second)
+			if got := second.Stats().Connected; got != takes {
+				t.Errorf("takes over: %v; connected: %v\n%s", takes, got, second.logged())
+			}
+			// The first takes over too, but it was closed by force.
+			after(time.Hour)
+			if got := second.Stats(); got.Connected != takes || takes && got.Connects != 1 {
+				t.Errorf("after an hour: %+v\n%s", got, first.logged())
+			}
+			deletes := 0
+			for _, r := range x.Requests() {
+				if r.Method == http.MethodDelete {
+					deletes++
+				}
+			}
+			if deletes > 1 || takes != (deletes == 1) {
+				t.Errorf("%d connections were closed", deletes)
+			}
+			if takes && !strings.Contains(second.logged(), "the stream is taken over") {
+				t.Errorf("it is not said:\n%s", second.logged())
+			}
+			first.stop()
+			second.stop()
+		})
+	}
+}
+
+// A plain 429 is none of a connection in the way.
+func TestTakeOverIsForTooManyConnectionsOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Faults("429x2 503x2"))
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.TakeOver())...)
+		after(time.Hour)
+		for _, r := range x.Requests() {
+			if strings.HasPrefix(r.Path, "/2/connections") {
+				t.Errorf("%s %s", r.Method, r.Path)
+			}
+		}
+		s.stop()
+	})
+	// If it can't be taken over, it is waited for.
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Faults("toomanyx2 403@connectionsx*"))
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.TakeOver())...)
+		after(4 * time.Minute)
+		if !s.Stats().Connected || !strings.Contains(s.logged(), "can't be taken over") {
+			t.Errorf("not connected:\n%s", s.logged())
+		}
+		s.stop()
+	})
+}
+
+// A page of a proxy ends a source that never had a stream, for its settings may
+// be wrong, but not one that had.
+func TestForeignAnswersEndNoStreamThatStood(t *testing.T) {
+	page := xtest.Response{Status: 403, Header: http.Header{"Content-Type": {"text/html"}}, Body: "<html>Are you a robot?</html>"}
+	redirect := xtest.Response{Status: 302, Header: http.Header{"Location": {"http://127.0.0.1:1/login"}}}
+	for name, resp := range map[string]xtest.Response{"403": page, "302": redirect} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+			after(time.Minute)
+			x.Fail(streamPath, 3, resp)
+			x.Disconnect(xtest.Clean)
+			after(time.Minute)
+			if !s.Stats().Connected {
+				t.Errorf("%s: not connected:\n%s", name, s.logged())
+			}
+			s.stop()
+			x.Fail(streamPath, 1, resp)
+			s = start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+			if err := <-s.err; err == nil {
+				t.Errorf("%s at the start: Stream() = nil", name)
+			}
+		})
+	}
+}
+
+// Errors beside data leave the Post good; messages of a new kind are named.
+func TestPartialErrorsAndUnknownMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		line := `{"data":{"id":"1","text":"a"},"errors":[{"title":"Not Found Error","detail":"Could not find user"}]}`
+		x.Send([]byte(line))
+		x.Send([]byte(`{"data":{"id":"2","text":"\"errors\":[ in a text"}}`))
+		inject(t, x, "unknown")
+		x.Send([]byte(`{"data":{"id":"3"}}`))
+		after(time.Second)
+		if diff := cmp.Diff([]string{"1", "2", "3"}, s.got()); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if st := s.Stats(); st.Partial != 1 || st.Unknown != 1 || st.Malformed != 0 || !st.Connected || st.Bytes < uint64(len(line))+100 {
+			t.Errorf("Stats: %+v", st)
+		}
+		if !strings.Contains(s.logged(), "members=surprise") || !strings.Contains(s.logged(), "level=DEBUG msg=\"X could not read") {
+			t.Errorf("the log does not name them:\n%s", s.logged())
+		}
+		s.stop()
+	})
+}
+
+func TestLagIsByXsClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		x.Stall(10 * time.Second)
+		x.Post(xtest.Post{Text: "coop"})
+		after(10 * time.Second)
+		if lag := s.Stats().Lag; lag < 9*time.Second || lag > 11*time.Second { // Date has seconds only
+			t.Errorf("lag %v, want about 10s", lag)
+		}
+		x.Send([]byte(`{"data":{"id":"17"}}`))
+		after(time.Second)
+		if lag := s.Stats().Lag; lag != 0 {
+			t.Errorf("lag %v of an id that tells no time", lag)
+		}
+		s.stop()
+	})
+}
