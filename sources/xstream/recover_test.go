@@ -387,18 +387,24 @@ func TestBackfill(t *testing.T) {
 				}
 				x.Disconnect(xtest.Clean)
 				after(3 * time.Minute)
+				x.Fail(streamPath, 2, xtest.Problem(503))
 				x.Disconnect(xtest.Clean)
+				synctest.Wait()
+				missed := x.Post(xtest.Post{Text: "coop"})
 				after(3 * time.Minute)
 				s.stop()
+				if i := slices.Index(s.got(), missed); i < 0 || !s.tweets[i].Recovered {
+					t.Error("what was missed is not there, or not as recovered")
+				}
 				var minutes []string
 				for _, r := range x.Requests() {
 					if r.Path == streamPath {
 						minutes = append(minutes, r.Query.Get("backfill_minutes"))
 					}
 				}
-				want := []string{"", "1", "1"}
+				want := []string{"", "1", "1", "1", "1"}
 				if c.refusal != nil {
-					want = []string{"", "1", "", ""}
+					want = []string{"", "1", "", "", "", ""}
 				}
 				if diff := cmp.Diff(want, minutes); diff != "" {
 					t.Errorf("backfill_minutes (-want +got):\n%s", diff)
@@ -423,6 +429,7 @@ func TestKilledAThousandTimesDuringRecovery(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, opts := server(t, xtest.Rate(0.2))
 		defer x.Close()
+		inject(t, x, "search-late=20s")
 		opts = append(opts, xstream.Rules(
 			tweetstream.Rule{Tag: "coop", Value: "(coop OR #coop) -is:retweet"},
 			tweetstream.Rule{Tag: "cat", Value: "cat -is:retweet -is:reply"},
