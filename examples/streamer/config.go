@@ -30,6 +30,7 @@ type cli struct {
 
 	Run      runCmd      `cmd:"" default:"withargs" help:"Hand the Posts of the stream to sinks, until SIGINT or SIGTERM. This is the default command."`
 	Rules    rulesCmd    `cmd:"" help:"List, add or delete the rules at X."`
+	Recover  recoverCmd  `cmd:"" help:"Ask recent search for what a gap has left out, and hand it to sinks."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated X API to try things out with."`
 }
 

@@ -2,6 +2,7 @@
 //
 //	streamer [run] [--tag WORD]… [--rule TAG=VALUE]… [--to [NAME=]URL]…
 //	streamer rules list|add TAG=VALUE…|delete ID…
+//	streamer recover --since TIME --until TIME [--posts N] [--to [NAME=]URL]…
 //	streamer simulate [--listen ADDR] [--rate N] [--replay FILE] [--faults SCRIPT]
 //
 // To try it out, without an account at X:
@@ -39,6 +40,19 @@
 //
 // A sink has a NAME, for logs and figures; by default its scheme. A "=" is the end
 // of a NAME only if no colon comes before it: file:a=b.ndjson has none.
+//
+// # Gaps and costs
+//
+// What X sends while the stream is not there is asked for again, by recent search
+// and at most 15 minutes and 1,000 Posts of it; --recover sets other limits. With
+// --checkpoint that is done after a restart too. A gap that stays is named in the
+// log with the command that fills it: recover, which buys at most --posts.
+//
+// Each Post that X sends is billed, once a UTC day. When the --budget is spent the
+// stream is closed until the day turns, or with N/month the billing cycle, which
+// begins on --cycle-day. At X itself the budget is 10000/day unless another is
+// given, or none. What was read is counted in the --checkpoint; --price is for the
+// costs that the log names.
 //
 // # Settings
 //

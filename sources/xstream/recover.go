@@ -410,6 +410,9 @@ func (f *filler) fill(ctx context.Context, g *gap) error {
 func (f *filler) slice(g *gap) (from, to time.Time, last bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if now := f.clock(); g.until.Sub(now) > time.Minute {
+		g.until = now // a clock that was far ahead had been believed
+	}
 	from, to = g.since, g.until
 	if to.Sub(from) <= lastSlice {
 		return from, to, true
