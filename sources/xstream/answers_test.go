@@ -3,6 +3,7 @@ package xstream_test
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -81,6 +82,52 @@ func TestMoneyHoldsTheSource(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The next time that credits are out, waiting begins anew; and X may say so in the
+// stream.
+func TestHeldAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		after(time.Minute)
+		inject(t, x, "402x4 clean") // for 75 minutes and more
+		after(2 * time.Hour)
+		if !s.Stats().Connected {
+			t.Fatalf("not connected:\n%s", s.logged())
+		}
+		x.Send([]byte(`{"title":"CreditsDepleted","detail":"none left","type":"https://api.twitter.com/2/problems/credits-depleted"}`))
+		after(time.Millisecond)
+		inject(t, x, "reset")
+		after(time.Minute)
+		if st := s.Stats(); st.Held != "out of credits at X" || st.Ends["operational"] != 1 {
+			t.Errorf("Stats: %+v", st)
+		}
+		after(5 * time.Minute)
+		if st := s.Stats(); !st.Connected || st.Held != "" {
+			t.Errorf("after six minutes: %+v\n%s", st, s.logged())
+		}
+		s.stop()
+	})
+}
+
+// What X said is no reason any more once Posts have come behind it.
+func TestTroubleThatIsOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		x.Send([]byte(`{"errors":[{"title":"operational-disconnect","disconnect_type":"InternalError"}]}`))
+		x.Post(xtest.Post{Text: "coop"})
+		after(time.Second)
+		inject(t, x, "clean")
+		after(time.Second)
+		if st := s.Stats(); st.Ends["closed"] != 1 || len(st.Ends) != 1 {
+			t.Errorf("Ends: %v", st.Ends)
+		}
+		s.stop()
+	})
 }
 
 func TestStopWhenHeld(t *testing.T) {
@@ -193,14 +240,16 @@ func TestFailedDialsAreFree(t *testing.T) {
 		var down atomic.Bool
 		down.Store(true)
 		dials := 0
-		client := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
-			if req.URL.Path == streamPath && down.Load() {
+		transport := x.Client().Transport.(*http.Transport)
+		dial := transport.DialContext
+		transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+			if down.Load() {
 				dials++
 				return nil, errors.New("connection refused")
 			}
-			return x.Client().Transport.RoundTrip(req)
-		})}
-		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.HTTPClient(client))...)
+			return dial(ctx, network, addr)
+		}
+		s := start(t, nil, xstream.Token("secret"), append(opts, xstream.Sample())...)
 		after(15 * time.Minute)
 		if dials < 80 || s.Stats().Ends["dial"] != uint64(dials) {
 			t.Errorf("%d dials in 15 minutes, %v", dials, s.Stats().Ends)

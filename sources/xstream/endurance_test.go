@@ -180,3 +180,39 @@ func TestGzip(t *testing.T) {
 		s.stop()
 	})
 }
+
+// What was flushed twice, but has come at once, is read in two goes: the state
+// must not be ahead of the second.
+func TestStateIsNotAheadOfWhatIsCompressed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var packed bytes.Buffer
+		z := gzip.NewWriter(&packed)
+		fmt.Fprint(z, "\r\n")
+		z.Flush()
+		begin := bytes.Clone(packed.Bytes())
+		packed.Reset()
+		for i := range 2 {
+			fmt.Fprintf(z, `{"data":{"id":"%d"}}`+"\r\n", i+1)
+			z.Flush()
+		}
+		client := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			r, w := io.Pipe()
+			context.AfterFunc(req.Context(), func() { w.CloseWithError(context.Cause(req.Context())) })
+			go func() {
+				w.Write(begin)
+				time.Sleep(10 * time.Second)
+				w.Write(packed.Bytes())
+			}()
+			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Encoding": {"gzip"}}, Body: r, Request: req}, nil
+		})}
+		s := start(t, nil, xstream.Token("secret"), xstream.HTTPClient(client), xstream.Sample(), xstream.Gzip())
+		s.mu.Lock()
+		before := string(s.state)
+		s.mu.Unlock()
+		after(11 * time.Second)
+		s.stop()
+		if len(s.got()) != 2 || string(s.state) != before {
+			t.Errorf("%d Posts; the state went from %s to %s", len(s.got()), before, s.state)
+		}
+	})
+}

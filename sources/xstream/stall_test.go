@@ -142,7 +142,11 @@ func TestStalledHTTP2IsNotUsedAgain(t *testing.T) {
 					streams <- r.RemoteAddr
 				}
 				w.WriteHeader(200)
+				io.WriteString(w, "\r\n")
 				http.NewResponseController(w).Flush()
+				if len(streams)%2 == 0 {
+					return // an end in good order: its connection may be as good as dead too
+				}
 				<-r.Context().Done()
 			}),
 		}
