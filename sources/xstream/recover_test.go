@@ -391,6 +391,10 @@ func TestBackfill(t *testing.T) {
 				x.Disconnect(xtest.Clean)
 				synctest.Wait()
 				missed := x.Post(xtest.Post{Text: "coop"})
+				after(30 * time.Second)
+				if len(s.Stats().OpenGaps) != 1 || !strings.Contains(string(s.state), `"gaps"`) {
+					t.Errorf("the gap is closed before X has had time to fill it: %s", s.state)
+				}
 				after(3 * time.Minute)
 				s.stop()
 				if i := slices.Index(s.got(), missed); i < 0 || !s.tweets[i].Recovered {
@@ -603,6 +607,53 @@ func TestAnswersThatAreCutAreNotBoughtForEver(t *testing.T) {
 		s.stop()
 		if n := asked(x, recentPath); n > 5 || s.Stats().LostGaps != 1 || s.Stats().Read.Day != 100*n {
 			t.Errorf("%d searches, %d gaps lost, %d Posts counted", n, s.Stats().LostGaps, s.Stats().Read.Day)
+		}
+	})
+}
+
+// What a page has cost is in the state before the next page is asked for.
+func TestThePageIsCountedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		x.Fail(recentPath, 1, xtest.Response{Body: `{"data":[{"id":"1"},{"id":"2"},{"id":"3"}],"meta":{"next_token":"more"}}`})
+		x.Fail(recentPath, -1, xtest.Problem(503))
+		state := fmt.Sprintf(`{"source":"xstream","heard":%q}`, xclock().Add(-time.Minute).Format(time.RFC3339Nano))
+		s := start(t, []byte(state), xstream.Token("secret"), append(opts, originals)...)
+		after(10 * time.Second)
+		if !strings.Contains(string(s.state), `"posts":3`) {
+			t.Errorf("state %s, want 3 reads", s.state)
+		}
+		s.stop()
+	})
+}
+
+// With many rules recovery keeps within search's rate limit, by X's clock.
+func TestRecoveryKeepsWithinTheRateLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.EnforceLimits())
+		defer x.Close()
+		rules := []tweetstream.Rule{{Tag: "coop", Value: "coop -is:retweet"}}
+		for i := range 150 {
+			rules = append(rules, tweetstream.Rule{Tag: fmt.Sprint(i), Value: fmt.Sprintf("word%d -is:retweet", i)})
+		}
+		s := start(t, nil, xstream.Token("secret"), append(opts, xstream.Rules(rules...))...)
+		for range 4 {
+			after(70 * time.Second)
+			x.Fail(streamPath, 1, xtest.Problem(503))
+			x.Disconnect(xtest.Clean)
+			synctest.Wait()
+			x.Post(xtest.Post{Text: "coop"})
+		}
+		after(time.Hour)
+		s.stop()
+		for _, r := range x.Requests() {
+			if r.Path == recentPath && r.Status != http.StatusOK {
+				t.Errorf("search answered %d at %v", r.Status, r.Time)
+			}
+		}
+		if n := asked(x, recentPath); n < 600 || len(s.got()) != 4 || s.Stats().LostGaps != 0 {
+			t.Errorf("%d searches, %d Posts of 4, %d gaps lost", n, len(s.got()), s.Stats().LostGaps)
 		}
 	})
 }
