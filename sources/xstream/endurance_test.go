@@ -206,13 +206,11 @@ func TestStateIsNotAheadOfWhatIsCompressed(t *testing.T) {
 			return &http.Response{StatusCode: 200, Header: http.Header{"Content-Encoding": {"gzip"}}, Body: r, Request: req}, nil
 		})}
 		s := start(t, nil, xstream.Token("secret"), xstream.HTTPClient(client), xstream.Sample(), xstream.Gzip())
-		s.mu.Lock()
-		before := string(s.state)
-		s.mu.Unlock()
+		before := s.heard()
 		after(11 * time.Second)
 		s.stop()
-		if len(s.got()) != 2 || string(s.state) != before {
-			t.Errorf("%d Posts; the state went from %s to %s", len(s.got()), before, s.state)
+		if len(s.got()) != 2 || !s.heard().Equal(before) {
+			t.Errorf("%d Posts; the state went from %v to %v", len(s.got()), before, s.heard())
 		}
 	})
 }

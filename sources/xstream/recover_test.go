@@ -324,8 +324,8 @@ func TestTheStreamGoesOnBesideARecovery(t *testing.T) {
 			Heard time.Time
 			Gaps  []struct{ Since, Until time.Time }
 		}
-		if err := json.Unmarshal(s.state, &st); err != nil || len(st.Gaps) != 1 || st.Gaps[0].Since.After(first) || !st.Heard.After(st.Gaps[0].Until) {
-			t.Errorf("state %s, want a gap since %v", s.state, first)
+		if err := json.Unmarshal([]byte(s.stored()), &st); err != nil || len(st.Gaps) != 1 || st.Gaps[0].Since.After(first) || !st.Heard.After(st.Gaps[0].Until) {
+			t.Errorf("state %s, want a gap since %v", s.stored(), first)
 		}
 		// A restart in its middle takes it up.
 		s.stop()
@@ -392,8 +392,8 @@ func TestBackfill(t *testing.T) {
 				synctest.Wait()
 				missed := x.Post(xtest.Post{Text: "coop"})
 				after(30 * time.Second)
-				if len(s.Stats().OpenGaps) != 1 || !strings.Contains(string(s.state), `"gaps"`) {
-					t.Errorf("the gap is closed before X has had time to fill it: %s", s.state)
+				if len(s.Stats().OpenGaps) != 1 || !strings.Contains(s.stored(), `"gaps"`) {
+					t.Errorf("the gap is closed before X has had time to fill it: %s", s.stored())
 				}
 				after(3 * time.Minute)
 				s.stop()
@@ -621,8 +621,8 @@ func TestThePageIsCountedAtOnce(t *testing.T) {
 		state := fmt.Sprintf(`{"source":"xstream","heard":%q}`, xclock().Add(-time.Minute).Format(time.RFC3339Nano))
 		s := start(t, []byte(state), xstream.Token("secret"), append(opts, originals)...)
 		after(10 * time.Second)
-		if !strings.Contains(string(s.state), `"posts":3`) {
-			t.Errorf("state %s, want 3 reads", s.state)
+		if !strings.Contains(s.stored(), `"posts":3`) {
+			t.Errorf("state %s, want 3 reads", s.stored())
 		}
 		s.stop()
 	})

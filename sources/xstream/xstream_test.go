@@ -80,6 +80,13 @@ func (s *stream) heard() time.Time {
 	return st.Heard
 }
 
+// stored returns the state that the log holds.
+func (s *stream) stored() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return string(s.state)
+}
+
 func (s *stream) got() (ids []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
