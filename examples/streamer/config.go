@@ -32,6 +32,7 @@ type cli struct {
 	Replay   replayCmd   `cmd:"" help:"Hand the Posts of files to sinks: of archives, and of dead letters."`
 	Journal  journalCmd  `cmd:"" help:"Look at the journal of a run, or make its file smaller."`
 	Rules    rulesCmd    `cmd:"" help:"List, add or delete the rules at X."`
+	Recover  recoverCmd  `cmd:"" help:"Ask recent search for what a gap has left out, and hand it to sinks."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated X API to try things out with."`
 }
 

@@ -4,6 +4,7 @@
 //	streamer replay FILE… [--to [NAME=]URL]… [--sink NAME] [--pace N]
 //	streamer journal stat|compact DIR
 //	streamer rules list|add TAG=VALUE…|delete ID…
+//	streamer recover --since TIME --until TIME [--posts N] [--to [NAME=]URL]…
 //	streamer simulate [--listen ADDR] [--rate N] [--replay FILE] [--faults SCRIPT]
 //
 // To try it out, without an account at X:
@@ -84,6 +85,19 @@
 // (the log has its number), if a sink did not get a Post (with --dead-letter FILE
 // it is kept there), and if the replay was stopped before its end, also by a
 // signal. A FILE can't be the --dead-letter of its own replay.
+//
+// # Gaps and costs
+//
+// What X sends while the stream is not there is asked for again, by recent search
+// and at most 15 minutes and 1,000 Posts of it; --recover sets other limits. With
+// --checkpoint that is done after a restart too. A gap that stays is named in the
+// log with the command that fills it: recover, which buys at most --posts.
+//
+// Each Post that X sends is billed, once a UTC day. When the --budget is spent the
+// stream is closed until the day turns, or with N/month the billing cycle, which
+// begins on --cycle-day. At X itself the budget is 10000/day unless another is
+// given, or none. What was read is counted in the --checkpoint; --price is for the
+// costs that the log names.
 //
 // # Settings
 //

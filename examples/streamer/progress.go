@@ -56,11 +56,31 @@ func (p *progress) line(now time.Time) string {
 
 // connection is the note of the stream.
 func connection(x xstream.Stats) string {
-	if x.Connected {
-		return ""
+	var notes []string
+	switch {
+	case x.Held != "":
+		notes = append(notes, "held: "+x.Held)
+	case !x.Connected:
+		notes = append(notes, "not connected")
 	}
-	return "not connected"
+	if len(x.OpenGaps) > 0 {
+		notes = append(notes, fmt.Sprintf("%d gaps being recovered", len(x.OpenGaps)))
+	}
+	if x.LostGaps > 0 {
+		notes = append(notes, fmt.Sprintf("%d gaps lost", x.LostGaps))
+	}
+	if x.Budget != (xstream.Reads{}) {
+		notes = append(notes, dollars(x.Cost))
+	}
+	return strings.Join(notes, ", ")
 }
+
+// bought are the figures of what was bought of X.
+func bought(x xstream.Stats) []any {
+	return []any{"bought", x.Read.Day, "cost", dollars(x.Cost), "recovered", x.Recovered, "gaps_recovered", x.RecoveredGaps, "gaps_lost", x.LostGaps}
+}
+
+func dollars(x float64) string { return fmt.Sprintf("$%.2f", x) }
 
 // rate returns how many Posts a second came of late.
 func (p *progress) rate(now sample) string {

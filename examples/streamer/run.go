@@ -19,7 +19,9 @@ type runCmd struct {
 
 	Remote bool `help:"Let a ws: sink listen on an address that other machines reach. Anybody there can then read the Posts."`
 
-	Prune *string `placeholder:"PREFIX" help:"At the start, delete the rules at X that are not declared here and whose tag begins with PREFIX."`
+	Prune   *string `placeholder:"PREFIX" help:"At the start, delete the rules at X that are not declared here and whose tag begins with PREFIX."`
+	Recover string  `default:"15m/1000" placeholder:"TIME/POSTS" help:"After a gap ask for what X sent up to TIME ago, and for up to so many Posts, for each is billed; or none (${default})."`
+	money
 
 	keeps
 }
@@ -30,18 +32,25 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 	if err != nil {
 		return err
 	}
+	costs, err := c.costOptions(s)
+	if err != nil {
+		return err
+	}
 	logger := common.logger(con)
 	token, err := common.token(ctx, s, logger, slog.LevelInfo)
 	if err != nil {
 		return err
 	}
-	source, err := xstream.New(token, c.sourceOptions(common, rules, logger)...)
+	source, err := xstream.New(token, append(costs, c.sourceOptions(common, rules, logger)...)...)
 	if err != nil {
 		return usageError{err}
 	}
 	all, err := open(ctx, targets, c.keeps, logger)
 	if err != nil {
 		return err
+	}
+	if c.Checkpoint == nil && c.Journal == nil && !isSimulator(common.APIURL) {
+		logger.Warn("without --checkpoint or --journal a restart begins at now: what X sends meanwhile is not asked for, and the budget's count begins anew")
 	}
 	streamer, err := tweetstream.New(source, all.opts...)
 	if err != nil {
@@ -61,7 +70,7 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 		},
 		figures: func() []any {
 			x := source.Stats()
-			fs := []any{"connects", x.Connects, "malformed", x.Malformed, "oversized", x.Oversized}
+			fs := append([]any{"connects", x.Connects, "malformed", x.Malformed, "oversized", x.Oversized}, bought(x)...)
 			if all.journal != nil {
 				j := all.journal.Stats()
 				fs = append(fs, slog.Group("journal", "entries", j.Entries, "bytes", j.Used, "limit", j.Limit))
@@ -114,6 +123,16 @@ func checkTargets(to []string, remote bool, s *settings) ([]target, error) {
 		}
 	}
 	return targets, nil
+}
+
+// costOptions are the options about what is asked for again, and what all may cost.
+func (c *runCmd) costOptions(s *settings) ([]xstream.Option, error) {
+	back, posts, err := parseRecover(c.Recover)
+	if err != nil {
+		return nil, misuse("%s %q: %w", s.given("recover"), c.Recover, err)
+	}
+	opts, err := c.money.options(s)
+	return append(opts, xstream.Recover(back, posts)), err
 }
 
 func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger *slog.Logger) []xstream.Option {

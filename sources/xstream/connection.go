@@ -1,6 +1,7 @@
 package xstream
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,7 +21,7 @@ import (
 // connection is one connection to the stream, from the request to its end.
 type connection struct {
 	*Source
-	emit tweetstream.Emit
+	pos *position
 
 	heard   time.Time // by X's clock: up to here all is emitted; zero if never
 	healthy bool      // it stood for longer than a keep-alive takes
@@ -99,6 +100,10 @@ func (c *connection) open(ctx context.Context, watch *time.Timer) error {
 	}
 	u := c.base.JoinPath(path)
 	u.RawQuery = c.query
+	minutes := c.pos.missed()
+	if minutes > 0 {
+		u.RawQuery = strings.TrimPrefix(fmt.Sprintf("%s&backfill_minutes=%d", c.query, minutes), "&")
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err
@@ -116,6 +121,10 @@ func (c *connection) open(ctx context.Context, watch *time.Timer) error {
 	defer resp.Body.Close()
 	if resp.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+		if minutes > 0 && c.backfillRefused(resp.StatusCode, body) {
+			watch.Reset(stall)
+			return c.open(ctx, watch)
+		}
 		return c.refusal(resp.StatusCode, resp.Header, body)
 	}
 	if err := isStream(resp.Header); err != nil {
@@ -125,7 +134,7 @@ func (c *connection) open(ctx context.Context, watch *time.Timer) error {
 	c.accepted = true
 	c.offset = time.Until(now(resp.Header))
 	c.setHeld("")
-	c.opened()
+	c.opened(minutes)
 	return c.readAll(ctx, c.decoded(resp), watch)
 }
 
@@ -137,16 +146,28 @@ func (c *connection) decoded(resp *http.Response) io.Reader {
 	return resp.Body
 }
 
-// opened says that the stream is there, and what was missed before.
-func (c *connection) opened() {
+// backfillRefused reports whether X refuses a request for its backfill_minutes,
+// which are not asked for again in this run.
+func (c *connection) backfillRefused(status int, body []byte) bool {
+	if status != http.StatusBadRequest && status != http.StatusForbidden || !bytes.Contains(body, []byte("backfill")) {
+		return false
+	}
+	if !c.noBackfill.Swap(true) {
+		c.logger.Warn("X refuses backfill_minutes, which not all plans have: recent search is asked for what is missed", "status", status)
+	}
+	return true
+}
+
+// opened says that the stream is there, and what was missed before. The stream
+// brings the last minutes of it.
+func (c *connection) opened(minutes int) {
 	c.count(func(st *Stats) {
 		st.Connected = true
 		st.Connects++
 	})
 	c.logger.Info("connected to the stream", "sample", c.sample)
-	if until := c.clock(); !c.heard.IsZero() && until.After(c.heard) {
-		c.logger.Warn("a gap: what X sent meanwhile is not here", "since", c.heard, "until", until, "length", until.Sub(c.heard).Round(time.Millisecond))
-	}
+	c.heard = c.clock()
+	c.pos.opened(c.heard, minutes)
 }
 
 // clock returns the time at X.
@@ -219,16 +240,15 @@ func (c *connection) take(ctx context.Context, lines [][]byte, heard time.Time) 
 		}
 		c.lag(st)
 	})
-	var state []byte
-	if !heard.Equal(c.heard) {
-		state = encodeState(heard)
-	}
-	err := c.emit(ctx, c.tweets, state)
+	err := c.pos.live(ctx, c.tweets, heard)
 	clear(c.tweets)
 	if err != nil {
-		return &emitError{err}
+		return err
 	}
 	c.heard = heard
+	if why, _ := c.budget.spent(1); why != "" {
+		return errSpent // closed, for X bills what it sends
+	}
 	return nil
 }
 
@@ -303,28 +323,4 @@ func (c *connection) end(ctx context.Context, rest []byte, err error) error {
 		return errEnd
 	}
 	return fmt.Errorf("read stream: %w", err)
-}
-
-// state is what the source stores along with the tweets: up to Heard, by X's
-// clock, all that X sent is in the log or named as lost.
-type state struct {
-	Source string    `json:"source"`
-	Heard  time.Time `json:"heard"`
-}
-
-func encodeState(heard time.Time) []byte {
-	b := append(make([]byte, 0, 64), `{"source":"xstream","heard":"`...)
-	b = heard.AppendFormat(b, time.RFC3339Nano)
-	return append(b, `"}`...)
-}
-
-func decodeState(from []byte) (heard time.Time, err error) {
-	if from == nil {
-		return time.Time{}, nil
-	}
-	var st state
-	if json.Unmarshal(from, &st) != nil || st.Source != "xstream" {
-		return time.Time{}, errors.New("the stored state is that of another source: use another checkpoint or journal, or move this one away")
-	}
-	return st.Heard, nil
 }

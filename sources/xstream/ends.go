@@ -25,7 +25,7 @@ const (
 func endOf(ctx context.Context, err error, accepted bool) string {
 	var refused *Error
 	switch {
-	case ctx.Err() != nil, errors.As(err, new(*emitError)), errors.As(err, new(*tokenError)):
+	case ctx.Err() != nil, errors.As(err, new(*emitError)), errors.As(err, new(*tokenError)), errors.Is(err, errSpent):
 		return ""
 	case errors.Is(err, errStall):
 		return endStall

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// StopWhenHeld makes Stream return X's error when the app is out of credits or a
-// usage cap is reached. By default the source is held: it asks X seldom whether
-// that is over, and the sinks go on meanwhile.
+// StopWhenHeld makes Stream return an error when the app is out of credits, or a
+// usage cap or the [Budget] is reached. By default the source is held: it asks X
+// seldom whether that is over, and the sinks go on meanwhile.
 func StopWhenHeld() Option {
 	return func(c *config) { c.stopHeld = true }
 }

@@ -14,7 +14,38 @@ import (
 func (s *Source) Stats() Stats {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.stats
+	st := s.stats
+	st.Read, st.Budget = s.budget.now().reads, s.budget.limit
+	st.Cost = s.budget.cost(st.Read.Day)
+	st.Tags = make(map[string]TagStats, len(s.tags))
+	for tag, f := range s.tags {
+		st.Tags[tag] = *f
+	}
+	return st
+}
+
+// Gap is a time in which X sent Posts that did not come, by X's clock.
+type Gap struct {
+	Since, Until time.Time
+
+	// Posts is how many were bought to fill it or, if it is lost, how many it
+	// would have had by the rate before it; -1 if that is not known.
+	Posts int
+
+	Lost    string   // why it stays; empty if it does not
+	Without []string // what search did not give, by tag and reason
+}
+
+// TagStats are figures of the rules with one tag.
+type TagStats struct {
+	Posts  uint64 // that matched, repeats among them
+	Billed uint64 // of these, read for the first time on their day
+
+	// Cost is theirs, in dollars. A Post that matched several rules is counted
+	// for each of them, though X bills it once.
+	Cost float64
+
+	Last time.Time // when the newest was received
 }
 
 func (s *Source) count(f func(*Stats)) {

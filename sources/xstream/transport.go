@@ -78,7 +78,11 @@ func (a *authorized) send(req *http.Request, token string) (*http.Response, erro
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("User-Agent", "tweetstream")
-	return a.next.RoundTrip(req)
+	resp, err := a.next.RoundTrip(req)
+	if err == nil && resp.StatusCode == http.StatusOK {
+		a.budget.setClock(now(resp.Header))
+	}
+	return resp, err
 }
 
 // CloseIdleConnections makes a client of the caller's, whose transport may speak

@@ -40,6 +40,12 @@ type Source struct {
 	sample   bool
 	query    string
 
+	back       time.Duration // for recovery
+	posts      int           // likewise
+	backfill   time.Duration
+	noBackfill atomic.Bool // X has refused it
+	budget     budget
+
 	takeOver bool
 	stopHeld bool
 	gzip     bool
@@ -51,6 +57,10 @@ type Source struct {
 	mu    sync.Mutex
 	rules map[string]tweetstream.Rule // at X, by id
 	stats Stats
+	tags  map[string]*TagStats
+
+	unsearched  map[string]string // rules that search does not take, and why, by value
+	saidReposts bool
 }
 
 // An Option configures a [Source].
@@ -65,6 +75,13 @@ type config struct {
 	sample  bool
 	fields  map[string][]string
 	problem []error
+
+	back     time.Duration
+	posts    int
+	backfill time.Duration
+	budget   *Reads
+	cycleDay int
+	price    float64
 
 	takeOver, stopHeld, gzip bool
 }
@@ -127,6 +144,11 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 		base:   DefaultBaseURL,
 		logger: slog.New(slog.DiscardHandler),
 		fields: map[string][]string{},
+
+		back:     15 * time.Minute,
+		posts:    1000,
+		cycleDay: 1,
+		price:    0.005,
 	}
 	for param, names := range fields {
 		c.fields[param] = names
@@ -167,19 +189,32 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 		}
 		seen[r.Value] = true
 	}
+	c.checkMoney(bad)
 	if len(errs) > 0 {
 		return nil, errors.Join(errs...)
 	}
 	s := &Source{
-		token:    token,
-		base:     base,
-		logger:   c.logger,
-		declared: c.rules,
-		sample:   c.sample,
-		query:    query(c.fields),
-		takeOver: c.takeOver,
-		stopHeld: c.stopHeld,
-		gzip:     c.gzip,
+		token:      token,
+		base:       base,
+		logger:     c.logger,
+		declared:   c.rules,
+		sample:     c.sample,
+		query:      query(c.fields),
+		back:       c.back,
+		posts:      c.posts,
+		backfill:   c.backfill,
+		budget:     budget{price: c.price, cycleDay: c.cycleDay},
+		tags:       map[string]*TagStats{},
+		unsearched: map[string]string{},
+		takeOver:   c.takeOver,
+		stopHeld:   c.stopHeld,
+		gzip:       c.gzip,
+	}
+	switch {
+	case c.budget != nil:
+		s.budget.limit = *c.budget
+	case isX(base):
+		s.budget.limit = DefaultBudget
 	}
 	if c.prune != nil {
 		s.prune = *c.prune
@@ -214,16 +249,31 @@ type Stats struct {
 	// calendar mends, such as "out of credits at X". It is empty while nothing
 	// does.
 	Held string
+
+	Recovered     uint64 // Posts that were asked for again after a gap
+	Known         uint64 // of these, read before on the same day
+	RecoveredGaps uint64
+	LostGaps      uint64 // and parts of gaps
+	OpenGaps      []Gap  // that are being recovered
+	LastGaps      []Gap  // that were recovered or lost, the newest last; ten at the most
+
+	Read   Reads               // as X bills it, of this day and this cycle
+	Budget Reads               // see [Budget]; a zero is no limit
+	Cost   float64             // of what was read on this day, in dollars
+	Usage  Usage               // by all programs of the app's project, if there is a budget
+	Tags   map[string]TagStats // by the tags of rules
 }
 
 // Stream reads the stream until ctx is done, through as many connections as it
 // takes. It returns an error for what only people can mend. It is the Streamer
 // that calls it; the state it emits is the time up to which it heard X.
 func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit) error {
-	heard, err := decodeState(from)
+	p, err := s.newPosition(from, emit)
 	if err != nil {
 		return err
 	}
+	ctx, end := p.start(ctx)
+	defer end()
 	policy := newReconnect()
 	synced := s.sample
 	without := 0 // how often X had no rules, though they were declared
@@ -234,18 +284,26 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 			err = s.SyncRules(ctx)
 			synced = err == nil
 		}
+		if err := p.afford(ctx); err != nil {
+			return err
+		}
+		if ctx.Err() != nil {
+			break
+		}
 		if synced {
-			c := &connection{Source: s, emit: emit, heard: heard}
+			c := &connection{Source: s, pos: p}
 			err = c.run(ctx)
 			if c.healthy {
 				policy.healthy()
 				said, without = "", 0
 			}
-			heard = c.heard
 			stood = stood || c.brought || c.healthy
 		}
 		if ctx.Err() != nil {
 			break
+		}
+		if errors.Is(err, errSpent) {
+			continue
 		}
 		if noRules(err) && len(s.declared) > 0 && without < 5 {
 			// Somebody has deleted them. That they are there again takes X some
@@ -263,7 +321,7 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 		}
 		said = s.rest(ctx, policy, err, said)
 	}
-	return nil
+	return p.failed(ctx)
 }
 
 // noRules reports whether X refused the stream because it has no rules.

@@ -1,0 +1,334 @@
+package xstream
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tweetstream-go/tweetstream"
+)
+
+const (
+	recentPath   = "/2/tweets/search/recent"
+	pageTimeout  = time.Minute
+	maxPage      = 32 << 20
+	smallestPage = 10
+	largestPage  = 100
+	// longestQuery is what search takes; rules may be twice as long.
+	longestQuery = 512
+	// searchDays is how far search goes back.
+	searchDays = 7 * 24 * time.Hour
+)
+
+// epoch is where the time in X's ids begins, in milliseconds.
+const epoch = 1288834974657
+
+// firstID returns the lowest id that a Post of the time t can have.
+func firstID(t time.Time) uint64 { return uint64(max(t.UnixMilli()-epoch, 0)) << 22 }
+
+// idTime returns when the Post with this id was made; zero if the id is not X's.
+func idTime(id string) time.Time {
+	n, err := strconv.ParseUint(id, 10, 63)
+	if err != nil || n < 1<<42 {
+		return time.Time{}
+	}
+	return time.UnixMilli(int64(n>>22) + epoch)
+}
+
+// query is one question to recent search.
+type question struct {
+	rule         tweetstream.Rule
+	since, until uint64 // ids: this one and later, before this one
+	next         string // the page, empty for the first
+	most         int    // Posts on a page
+}
+
+// page is a page of Posts, the newest first, as X sent it.
+type page struct {
+	posts    []json.RawMessage
+	includes includes
+	errors   includes // about what could not be included
+	next     string
+}
+
+// A cutError is the end of an answer before its end: X has sent, and billed,
+// Posts that did not come to be seen.
+type cutError struct{ err error }
+
+func (e *cutError) Error() string { return "read the answer: " + e.err.Error() }
+func (e *cutError) Unwrap() error { return e.err }
+
+var errPage = errors.New("the answer is not X's")
+
+// search asks for one page.
+func (s *Source) search(ctx context.Context, q question) (*page, http.Header, error) {
+	ctx, cancel := context.WithTimeout(ctx, pageTimeout)
+	defer cancel()
+	u := s.base.JoinPath(recentPath)
+	params := url.Values{
+		"query":       {q.rule.Value},
+		"since_id":    {strconv.FormatUint(max(q.since, 1)-1, 10)},
+		"until_id":    {strconv.FormatUint(q.until, 10)},
+		"max_results": {strconv.Itoa(q.most)},
+	}
+	if q.next != "" {
+		params.Set("next_token", q.next)
+	}
+	u.RawQuery = strings.TrimPrefix(s.query+"&"+params.Encode(), "&")
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	resp, err := s.client.Do(req)
+	if err != nil {
+		return nil, nil, withoutURL(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPage+1))
+	switch {
+	case resp.StatusCode != http.StatusOK:
+		return nil, resp.Header, s.refusal(resp.StatusCode, resp.Header, body[:min(len(body), 64<<10)])
+	case err != nil:
+		return nil, resp.Header, &cutError{err}
+	case len(body) > maxPage:
+		return nil, resp.Header, &cutError{fmt.Errorf("it is longer than %d MiB", maxPage>>20)}
+	}
+	p, err := parsePage(body)
+	if err != nil {
+		return nil, resp.Header, &cutError{err}
+	}
+	return p, resp.Header, nil
+}
+
+// parsePage reads a page. Nothing of a Post is looked at but what tells its
+// includes from those of others.
+func parsePage(body []byte) (*page, error) {
+	if bytes.IndexByte(body, '\n') >= 0 {
+		var line bytes.Buffer
+		if json.Compact(&line, body) != nil {
+			return nil, errPage // json's own error would quote it
+		}
+		body = line.Bytes()
+	}
+	var answer struct {
+		Data     json.RawMessage            `json:"data"`
+		Includes map[string]json.RawMessage `json:"includes"`
+		Errors   json.RawMessage            `json:"errors"`
+		Meta     struct {
+			Next string `json:"next_token"`
+		} `json:"meta"`
+	}
+	var shape *json.UnmarshalTypeError
+	if err := json.Unmarshal(body, &answer); err != nil && !errors.As(err, &shape) {
+		return nil, errPage
+	}
+	p := &page{next: answer.Meta.Next, includes: includes{}}
+	if len(answer.Data) > 0 && json.Unmarshal(answer.Data, &p.posts) != nil {
+		return nil, errPage
+	}
+	for kind, raw := range answer.Includes {
+		p.includes.add(kind, raw)
+	}
+	p.errors = includes{}
+	p.errors.add("errors", answer.Errors)
+	return p, nil
+}
+
+// compose makes the message of a Post as the stream would have sent it.
+func (p *page) compose(post json.RawMessage, rules []tweetstream.Rule) []byte {
+	b := append([]byte(`{"data":`), post...)
+	if own := p.includes.of(post); len(own) > 0 {
+		b = append(append(b, `,"includes":`...), own...)
+	}
+	if own := p.errors.of(post); len(own) > 0 {
+		b = append(append(b, ','), own[1:len(own)-1]...)
+	}
+	b = append(b, `,"matching_rules":[`...)
+	for i, r := range rules {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, `{"id":`...), quote(r.ID)...)
+		if r.Tag != "" {
+			b = append(append(b, `,"tag":`...), quote(r.Tag)...)
+		}
+		b = append(b, '}')
+	}
+	return append(b, `]}`...)
+}
+
+// quote returns s as JSON, in which "<" and "&" stand as they are.
+func quote(s string) []byte {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(s) // a string always can be
+	return bytes.TrimSpace(b.Bytes())
+}
+
+// includes are the objects that came along with the Posts of a page, by kind:
+// users, tweets, media and so on.
+type includes map[string][]included
+
+type included struct {
+	raw  json.RawMessage
+	keys []string // by which others refer to it
+	refs []string // to which it refers; of a Post only
+}
+
+func (in includes) add(kind string, raw json.RawMessage) {
+	var objects []json.RawMessage
+	if json.Unmarshal(raw, &objects) != nil {
+		return // a shape that nobody knows
+	}
+	for _, o := range objects {
+		var members map[string]any
+		if json.Unmarshal(o, &members) != nil {
+			continue
+		}
+		i := included{raw: o}
+		for _, name := range []string{"id", "media_key", "username", "resource_id"} {
+			if key, ok := members[name].(string); ok && key != "" {
+				i.keys = append(i.keys, strings.ToLower(key))
+			}
+		}
+		if isPosts(kind) {
+			collect(members, func(s string) { i.refs = append(i.refs, s) })
+		}
+		in[kind] = append(in[kind], i)
+	}
+}
+
+// isPosts tells Posts that others refer to; the name has been seen in both
+// spellings.
+func isPosts(kind string) bool { return kind == "tweets" || kind == "posts" }
+
+// of returns the includes that a Post has on the stream: what it refers to
+// itself, and what the Posts do that it refers to.
+func (in includes) of(post json.RawMessage) []byte {
+	if len(in) == 0 {
+		return nil
+	}
+	var members map[string]any
+	if json.Unmarshal(post, &members) != nil {
+		return nil
+	}
+	refs := map[string]bool{}
+	collect(members, func(s string) { refs[s] = true })
+	own := map[string][]json.RawMessage{}
+	pick := func(kind string, seen func(included)) {
+		for _, i := range in[kind] {
+			if slices.ContainsFunc(i.keys, func(k string) bool { return refs[k] }) {
+				own[kind] = append(own[kind], i.raw)
+				seen(i)
+			}
+		}
+	}
+	// Of what those refer to in turn, the stream brings users and media.
+	var further []string
+	for kind := range in {
+		if isPosts(kind) {
+			pick(kind, func(i included) { further = append(further, i.refs...) })
+		}
+	}
+	for kind := range in {
+		if !isPosts(kind) && kind != "users" && kind != "media" {
+			pick(kind, func(included) {})
+		}
+	}
+	for _, s := range further {
+		refs[s] = true
+	}
+	pick("users", func(included) {})
+	pick("media", func(included) {})
+	if len(own) == 0 {
+		return nil
+	}
+	b := []byte("{")
+	for n, kind := range slices.Sorted(maps.Keys(own)) {
+		if n > 0 {
+			b = append(b, ',')
+		}
+		b = append(append(b, quote(kind)...), ':')
+		b = append(append(append(b, '['), bytes.Join(raws(own[kind]), []byte(","))...), ']')
+	}
+	return append(b, '}')
+}
+
+func raws(objects []json.RawMessage) [][]byte {
+	all := make([][]byte, len(objects))
+	for i, o := range objects {
+		all[i] = o
+	}
+	return all
+}
+
+// ownMembers are members of a Post that hold no reference to what comes along
+// with it, though they hold texts and ids.
+var ownMembers = []string{"id", "text", "conversation_id", "edit_history_tweet_ids", "edit_history_post_ids", "context_annotations", "annotations", "source", "lang", "created_at"}
+
+// collect calls f for all texts in the members of a Post by which it may refer
+// to something, in lower case.
+func collect(members map[string]any, f func(string)) {
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			f(strings.ToLower(v))
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for name, e := range v {
+				if name != "annotations" && name != "text" {
+					walk(e)
+				}
+			}
+		}
+	}
+	for name, v := range members {
+		if !slices.Contains(ownMembers, name) {
+			walk(v)
+		}
+	}
+}
+
+// unsearchable says why recent search can't be asked for a rule; it is empty if
+// nothing is known against it.
+func unsearchable(value string) string {
+	if n := len([]rune(value)); n > longestQuery {
+		return fmt.Sprintf("search takes queries of %d characters, and it has %d", longestQuery, n)
+	}
+	for _, word := range strings.FieldsFunc(withoutQuoted(value), func(r rune) bool { return r == ' ' || r == '\t' || r == '(' || r == ')' }) {
+		if strings.HasPrefix(strings.TrimPrefix(word, "-"), "sample:") {
+			return "search knows no sample:"
+		}
+	}
+	return ""
+}
+
+// wantsReposts reports whether a rule matches reposts, which search leaves out.
+func wantsReposts(value string) bool { return !strings.Contains(withoutQuoted(value), "-is:retweet") }
+
+// withoutQuoted takes out what stands in quotes.
+func withoutQuoted(value string) string {
+	var b strings.Builder
+	for i, part := range strings.Split(value, `"`) {
+		if i%2 == 0 {
+			b.WriteString(part)
+		}
+	}
+	return b.String()
+}
