@@ -75,9 +75,13 @@ func connection(x xstream.Stats) string {
 	return strings.Join(notes, ", ")
 }
 
-// bought are the figures of what was bought of X.
+// bought are the figures of what was asked for again, and of what it cost.
 func bought(x xstream.Stats) []any {
-	return []any{"bought", x.Read.Day, "cost", dollars(x.Cost), "recovered", x.Recovered, "gaps_recovered", x.RecoveredGaps, "gaps_lost", x.LostGaps}
+	figures := []any{"recovered", x.Recovered, "gaps_recovered", x.RecoveredGaps, "gaps_lost", x.LostGaps}
+	if x.Budget != (xstream.Reads{}) { // else it is a simulator, which sends no bill
+		figures = append(figures, "bought", x.Read.Day, "cost", dollars(x.Cost))
+	}
+	return figures
 }
 
 func dollars(x float64) string { return fmt.Sprintf("$%.2f", x) }
