@@ -46,7 +46,7 @@ type service struct {
 	lives [][]int // what the receiver got, by the service's lives
 
 	process *exec.Cmd
-	log     bytes.Buffer // of the life at hand
+	log     *lines       // of the life at hand
 	taken   atomic.Int64 // the last Post that the service has said to have
 	stop    context.CancelFunc
 	posted  chan struct{}
@@ -123,11 +123,29 @@ func (s *service) start() {
 	life := len(s.lives) - 1
 	s.mu.Unlock()
 	s.process = s.command("relay", s.dir, s.listen, fmt.Sprintf("%s/%d", s.receiver.URL, life))
-	s.log.Reset()
-	s.process.Stderr = &s.log
+	s.log = &lines{}
+	s.process.Stderr = s.log
 	if err := s.process.Start(); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// lines is what a process writes.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
 }
 
 func (s *service) command(as string, args ...string) *exec.Cmd {
