@@ -333,3 +333,23 @@ func (j *shifted) Append(ctx context.Context, tweets []*tweetstream.Tweet, state
 	next, err := j.memory.Append(ctx, tweets, state)
 	return next + 1, err
 }
+
+// A crash repeats no more than what was settled in the fifth of a second before.
+func TestCursorsAreStoredSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m memory
+		var sink recorder
+		r := start(t, everySecond(posts(1, 3)), tweetstream.WithJournal(&m), tweetstream.WithSink("sink", &sink))
+		for want := range uint64(3) {
+			after(250 * time.Millisecond)
+			m.mu.Lock()
+			got := m.cursors["sink"]
+			m.mu.Unlock()
+			if got != want+1 {
+				t.Errorf("cursor %d a quarter of a second after the delivery, want %d", got, want+1)
+			}
+			after(750 * time.Millisecond)
+		}
+		r.stop()
+	})
+}

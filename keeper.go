@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// keeper does once a second what need not be done for every tweet: it stores how
+// keeper does now and then what need not be done for every tweet: it stores how
 // far the sinks are, names what was lost, and says which sink hangs.
 type keeper struct {
 	*config
@@ -23,15 +23,27 @@ func newKeeper(c *config, in *intake, sinks []*delivery, l *losses) *keeper {
 	return &keeper{config: c, intake: in, sinks: sinks, losses: l, committed: map[string]uint64{}}
 }
 
+// A crash repeats what sinks got since they were last stored. In a journal that
+// goes along with a commit of tweets, most of the time; a checkpoint is a file of
+// its own.
+const (
+	journalEvery    = 200 * time.Millisecond
+	checkpointEvery = time.Second
+)
+
 // run stores how far the sinks are until ctx is done, and then once more.
 func (k *keeper) run(ctx context.Context) {
-	everySecond(ctx, func() { k.store(context.WithoutCancel(ctx)) })
+	d := checkpointEvery
+	if k.journal != nil {
+		d = journalEvery
+	}
+	every(ctx, d, func() { k.store(context.WithoutCancel(ctx)) })
 }
 
-// say logs what there is to say, likewise. A logger that blocks keeps it from
+// say logs every second what there is to say, likewise. A logger that blocks keeps it from
 // that, and nobody else from anything.
 func (k *keeper) say(ctx context.Context) {
-	everySecond(ctx, func() {
+	every(ctx, time.Second, func() {
 		k.losses.flush()
 		for _, d := range k.sinks {
 			d.sayIfStuck()
@@ -39,9 +51,9 @@ func (k *keeper) say(ctx context.Context) {
 	})
 }
 
-// everySecond calls f every second until ctx is done, and then once more.
-func everySecond(ctx context.Context, f func()) {
-	tick := time.NewTicker(time.Second)
+// every calls f again and again until ctx is done, and then once more.
+func every(ctx context.Context, d time.Duration, f func()) {
+	tick := time.NewTicker(d)
 	defer tick.Stop()
 	for running := true; running; {
 		select {
