@@ -1,0 +1,67 @@
+package tweetstream_test
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/tweetstream-go/tweetstream"
+)
+
+// While a sink is paused nothing of it is given up.
+func TestReviewPausedSinkGivesNothingUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := recorder{fail: func(context.Context, int, []*tweetstream.Tweet) error {
+			return tweetstream.RetryAfter(errDown, time.Hour)
+		}}
+		var grave graveyard
+		r := start(t, emitting(posts(1, 1)...), tweetstream.WithSink("s", &sink, tweetstream.GiveUp(10*time.Minute)), tweetstream.WithDeadLetter(grave.bury))
+		after(time.Second)
+		_ = r.Pause("s")
+		after(time.Hour)
+		if got := grave.ids("s", tweetstream.GaveUp); len(got) != 0 {
+			t.Errorf("gave up %v while paused", got)
+		}
+		r.stop()
+	})
+}
+
+// Oldest is of the oldest tweet that waits, also where that is on disk only.
+func TestReviewOldestIsOnDisk(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		u := unreadable{bad: 0}
+		old := posts(0, 4)
+		for _, tw := range old {
+			tw.Received = time.Now().Add(-24 * time.Hour)
+		}
+		_, _ = u.Append(t.Context(), old, nil)
+		r := start(t, emitting(posts(5, 6)...), tweetstream.WithJournal(&u), tweetstream.WithSink("s", &recorder{}, tweetstream.From(tweetstream.Oldest)))
+		after(time.Minute)
+		if s := r.sink("s"); s.Waiting != 7 || s.WaitingBytes < 7*80 || s.Oldest < time.Hour {
+			t.Errorf("7 wait, the oldest for a day: %+v", s)
+		}
+		r.stop()
+	})
+}
+
+// A cursor that Seek has moved is on disk when Seek returns: a kill right after it
+// would undo it.
+func TestReviewSeekIsStored(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var m memory
+		r := start(t, emitting(posts(0, 9)...), tweetstream.WithJournal(&m), tweetstream.WithSink("s", &recorder{}))
+		after(1500 * time.Millisecond)
+		_ = r.Pause("s")
+		if err := r.Seek("s", "5"); err != nil {
+			t.Fatal(err)
+		}
+		m.mu.Lock()
+		got := m.cursors["s"]
+		m.mu.Unlock()
+		if got != 5 {
+			t.Errorf("stored cursor %d after Seek, want 5", got)
+		}
+		r.stop()
+	})
+}
