@@ -74,21 +74,50 @@ func (s *Streamer) Seek(sink string, to Position) error {
 	if err != nil {
 		return fmt.Errorf("tweetstream: Seek: %w", err)
 	}
-	from := d.seek(pos, to == Oldest)
+	from, err := d.seek(pos, to == Oldest)
+	if err != nil {
+		return fmt.Errorf("tweetstream: Seek: %w", err)
+	}
+	// It is kept before Seek returns: a crash right after it does not undo it.
+	if err := s.keeper.storeSought(context.Background(), d, pos); err != nil {
+		return fmt.Errorf("tweetstream: Seek: the sink goes on from there, but the journal does not know: %w", err)
+	}
 	s.logger.Info("a sink's cursor was moved", "sink", sink, "to", string(to), "skipped", pos-min(from, pos), "again", from-min(from, pos))
 	return nil
 }
 
 // seek moves the sink to pos and returns where its cursor was.
-func (d *delivery) seek(pos uint64, oldest bool) (from uint64) {
+func (d *delivery) seek(pos uint64, oldest bool) (from uint64, err error) {
 	from = d.cursor()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if d.working == 0 {
+		return 0, fmt.Errorf("sink %q has come to the end of the log, which has ended", d.name)
+	}
 	d.turn.over()
 	d.nextTurn()
 	d.batches, d.taken, d.oldest = nil, pos, oldest
 	d.reader.Seek(pos)
-	return from
+	return from, nil
+}
+
+// leave says that a worker ends.
+func (d *delivery) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.working--
+}
+
+// leaveAt says that a worker ends, for it has come to the end of a turn: of the
+// log, or of the drain time. It reports false if Seek has begun another one.
+func (d *delivery) leaveAt(t turn) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ctx.Err() == nil && !d.inTurn(t) {
+		return false
+	}
+	d.working--
+	return true
 }
 
 // nextTurn begins a turn. It is called under the mutex.
@@ -114,21 +143,32 @@ func (d *delivery) inTurn(t turn) bool {
 	return false
 }
 
-// admit waits while the sink is paused, and returns the tweets that are still to
-// be delivered then: none if ctx is done.
-func (d *delivery) admit(ctx context.Context, b *batch, tweets []*Tweet) []*Tweet {
+// gate waits while the sink is paused, and returns for how long.
+func (d *delivery) gate(ctx context.Context) time.Duration {
+	begin := time.Now()
 	for {
 		d.mu.Lock()
 		paused := d.paused
 		d.mu.Unlock()
 		if paused == nil {
-			break
+			return time.Since(begin)
 		}
 		select {
 		case <-paused:
+		case <-d.closing:
+			return time.Since(begin)
 		case <-ctx.Done():
-			return nil
+			return time.Since(begin)
 		}
+	}
+}
+
+// admit waits while the sink is paused, and returns the tweets that are still to
+// be delivered then: none if there is no more time for them.
+func (d *delivery) admit(ctx context.Context, b *batch, tweets []*Tweet) []*Tweet {
+	d.gate(ctx)
+	if ctx.Err() != nil || d.isClosed() {
+		return nil
 	}
 	return d.passBy(b, tweets)
 }
@@ -140,20 +180,24 @@ func (d *delivery) passBy(b *batch, tweets []*Tweet) []*Tweet {
 	if len(gone) == 0 {
 		return tweets
 	}
-	d.mu.Lock()
-	d.figures.deleted += uint64(len(gone))
-	d.mu.Unlock()
+	d.deleted.Add(uint64(len(gone)))
 	d.resolve(b, gone)
 	return left
 }
 
-// endIfPaused ends the workers of a sink that would only wait.
-func (d *delivery) endIfPaused() {
+// close says that Run's context has ended: nobody waits for a sink to resume.
+func (d *delivery) close() { close(d.closing) }
+
+// isClosed reports whether the sink is paused and will not resume.
+func (d *delivery) isClosed() bool {
+	select {
+	case <-d.closing:
+	default:
+		return false
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.paused != nil {
-		d.end()
-	}
+	return d.paused != nil
 }
 
 func (s *Streamer) delivery(method, sink string) (*delivery, error) {
@@ -208,13 +252,19 @@ func (s *Streamer) findTime(ctx context.Context, t time.Time, oldest, end uint64
 // findID looks for the newest entry of a Post, block by block from the end.
 func (s *Streamer) findID(ctx context.Context, id string, oldest, end uint64) (uint64, error) {
 	block := make([]Entry, 1000)
+	failures := 0
 	for end > oldest {
 		begin := max(oldest, end-min(end, uint64(len(block))))
 		found, ok := uint64(0), false
 		for pos := begin; pos < end; {
 			n, err := s.journal.Read(ctx, pos, block[:end-pos])
 			if err != nil {
-				return 0, fmt.Errorf("read journal: %w", err)
+				// What is sought may stand behind a bad place.
+				if failures++; failures > len(block) {
+					return 0, fmt.Errorf("read journal: %w", err)
+				}
+				pos++
+				continue
 			}
 			if n == 0 {
 				break

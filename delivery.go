@@ -30,6 +30,8 @@ type delivery struct {
 
 	gathering chan struct{} // holds a token while a worker gathers a batch
 	overflow  atomic.Uint64 // tweets lost from the full ring, or the journal
+	deleted   atomic.Uint64 // tweets passed by, for they are gone from X
+	closing   chan struct{} // closed when Run's context has ended
 
 	mu      sync.Mutex
 	batches []*batch             // not settled yet, in the order of the log
@@ -37,6 +39,7 @@ type delivery struct {
 	oldest  bool                 // it is to begin with the oldest tweet kept, and has not yet
 	turn    turn                 // from one Seek to the next
 	paused  chan struct{}        // closed by Resume; nil if it is not paused
+	working int                  // workers that have not ended
 	ended   bool                 // finish was called: who comes back later is too late
 	calls   map[*batch]time.Time // of Deliver, that have not returned
 	figures figures
@@ -47,6 +50,7 @@ type batch struct {
 	turn     turn
 	from, to uint64
 	tweets   []*Tweet // neither delivered nor given up yet
+	passed   bool     // through the sink's transforms
 	settled  bool
 }
 
@@ -62,11 +66,12 @@ type turn struct {
 func (d *delivery) start(ctx context.Context, ended chan<- struct{}) {
 	d.ctx, d.end = context.WithCancel(ctx)
 	d.nextTurn()
+	d.working = d.workers
 	var left atomic.Int64
 	left.Store(int64(d.workers))
 	for range d.workers {
 		go func() {
-			d.work(d.ctx)
+			d.work()
 			if left.Add(-1) == 0 {
 				d.end()
 				ended <- struct{}{}
@@ -75,12 +80,13 @@ func (d *delivery) start(ctx context.Context, ended chan<- struct{}) {
 	}
 }
 
-func (d *delivery) work(ctx context.Context) {
+// work delivers until the end of the log, or of the drain time.
+func (d *delivery) work() {
 	w := worker{delivery: d, buf: make([]*Tweet, d.max), call: make([]*Tweet, d.max)}
 	for {
-		b, err := w.gather(ctx)
-		if err != nil {
-			return // the end of the log, or of the drain time
+		b := w.gather()
+		if b == nil {
+			return
 		}
 		w.handle(b.turn.ctx, b)
 		for len(w.aside) > 0 && b.turn.ctx.Err() == nil {
@@ -88,7 +94,8 @@ func (d *delivery) work(ctx context.Context) {
 			w.handle(b.turn.ctx, b)
 		}
 		w.aside = nil // what is left of a turn that is over
-		if ctx.Err() != nil {
+		if d.ctx.Err() != nil || d.isClosed() {
+			d.leave()
 			return // what is left in the log is not for this worker any more
 		}
 	}
@@ -103,30 +110,34 @@ type worker struct {
 	aside   []*batch // of one tweet each, taken out of turn: see probe.go
 }
 
-// gather waits for the next batch. Workers take turns, so that each batch is in
-// one piece.
-func (w *worker) gather(ctx context.Context) (*batch, error) {
+// gather waits for the next batch; nil is the end. Workers take turns, so that
+// each batch is in one piece.
+func (w *worker) gather() *batch {
 	select {
 	case w.gathering <- struct{}{}:
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	case <-w.ctx.Done():
+		w.leave()
+		return nil
 	}
 	defer func() { <-w.gathering }()
 	for {
 		turn := w.thisTurn()
-		n, from, to, err := w.read(ctx, w.buf, nil)
+		n, from, to, err := w.read(turn.ctx, w.buf, nil)
 		if err != nil {
-			return nil, err
+			if w.leaveAt(turn) {
+				return nil
+			}
+			continue
 		}
 		if b := w.take(turn, from, to, w.buf[:n]); b != nil {
-			w.fill(ctx, b)
-			return b, nil
+			w.fill(b)
+			return b
 		}
 	}
 }
 
 // fill waits for more tweets of a batch, if the sink wants that.
-func (w *worker) fill(ctx context.Context, b *batch) {
+func (w *worker) fill(b *batch) {
 	n := len(b.tweets)
 	wait := w.wait - time.Since(w.buf[0].Received)
 	if n == w.max || w.wait == 0 || wait <= 0 {
@@ -135,7 +146,7 @@ func (w *worker) fill(ctx context.Context, b *batch) {
 	timer := time.NewTimer(min(wait, w.wait))
 	defer timer.Stop()
 	for n < w.max {
-		more, _, to, err := w.read(ctx, w.buf[n:], timer.C)
+		more, _, to, err := w.read(b.turn.ctx, w.buf[n:], timer.C)
 		if err != nil || more == 0 {
 			return // what is there goes out; the error comes again
 		}
@@ -156,7 +167,7 @@ func (d *delivery) take(t turn, from, to uint64, tweets []*Tweet) *batch {
 	}
 	b := &batch{turn: t, from: from, to: to, tweets: tweets}
 	d.batches = append(d.batches, b)
-	d.taken = to
+	d.taken, d.oldest = to, false
 	d.figures.read(tweets)
 	return b
 }
@@ -196,14 +207,19 @@ func (w *worker) readJournal(ctx context.Context, pos uint64, dst []*Tweet) (n i
 		n, err = w.journal.Read(ctx, pos, w.entries[:len(dst)])
 		return err
 	}
-	said := false
+	failing := false
 	failed := func(err error, _ time.Duration) {
-		if !said {
-			w.logger.Error("the journal can't be read: the sink waits", "error", safeError(err))
+		text := safeError(err)
+		w.unreadable(text, !failing)
+		if !failing {
+			w.logger.Error("the journal can't be read: the sink waits", "error", text)
 		}
-		said = true
+		failing = true
 	}
 	err = backoff.RetryNotify(try, backoff.WithContext(newBackoff(w.retryFirst, w.retryMax), ctx), failed)
+	if failing {
+		w.readable()
+	}
 	if err != nil || n == 0 {
 		return 0, pos, pos, err
 	}
@@ -212,6 +228,7 @@ func (w *worker) readJournal(ctx context.Context, pos uint64, dst []*Tweet) (n i
 	}
 	from, to = w.entries[0].Pos, w.entries[n-1].Pos+1
 	w.gap(from - min(from, pos))
+	w.missing(to - from - uint64(n)) // holes behind the first
 	clear(w.entries)
 	w.reader.Seek(to)
 	return n, from, to, nil
@@ -224,16 +241,24 @@ func (d *delivery) gap(n uint64) {
 	fromStart := d.oldest
 	d.oldest = false // it asked for the oldest that is kept, and has it now
 	d.mu.Unlock()
-	if fromStart || n == 0 {
+	if !fromStart {
+		d.missing(n)
+	}
+}
+
+// missing counts tweets that the journal does not have any more.
+func (d *delivery) missing(n uint64) {
+	if n == 0 {
 		return
 	}
 	d.overflow.Add(n)
-	d.logger.Error("tweets lost: the journal has dropped them before the sink could read them", "reason", string(Overflowed), "count", n)
+	d.logger.Error("tweets lost: the journal does not have them any more", "reason", string(Overflowed), "count", n)
 }
 
 // handle brings a batch to its end, or returns when ctx is done.
 func (w *worker) handle(ctx context.Context, b *batch) {
-	if len(w.through) > 0 {
+	w.passBy(b, b.tweets)
+	if len(w.through) > 0 && !b.passed {
 		w.pass(ctx, b)
 	}
 	// Tombstones go another way; the order is kept.
@@ -260,11 +285,15 @@ func (d *delivery) follows() bool {
 
 // pass passes the batch through the sink's own transforms.
 func (w *worker) pass(ctx context.Context, b *batch) {
+	w.calling(b)
+	defer w.called(b)
 	passed := make([]*Tweet, 0, len(b.tweets))
 	var letters []Letter
 	for _, t := range b.tweets {
 		changed, err := transform(ctx, w.through, t)
 		switch {
+		case err != nil && ctx.Err() != nil:
+			return // it was cut off: that is not the Post's fault
 		case err != nil:
 			now := time.Now()
 			letters = append(letters, Letter{Tweet: t, Sink: w.name, Reason: TransformFailed, Error: safeError(err, t), First: now, Last: now})
@@ -276,7 +305,7 @@ func (w *worker) pass(ctx context.Context, b *batch) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if ctx.Err() == nil { // else what could not be buried is still in it
-		b.tweets = passed
+		b.tweets, b.passed = passed, true
 	}
 }
 
@@ -364,6 +393,10 @@ func (d *delivery) overflowed(t *Tweet) {
 	if t.Deleted && !d.follows() {
 		return
 	}
+	if d.gone.has(t) {
+		d.deleted.Add(1)
+		return
+	}
 	d.overflow.Add(1)
 	now := time.Now()
 	d.losses.lose(Letter{Tweet: t, Sink: d.name, Reason: Overflowed, First: now, Last: now})
@@ -397,7 +430,11 @@ func (d *delivery) finish(ctx context.Context) {
 	}
 	var letters []Letter
 	for _, t := range left {
-		if t.Deleted && !d.follows() || d.gone.has(t) {
+		switch {
+		case t.Deleted && !d.follows():
+			continue
+		case d.gone.has(t):
+			d.deleted.Add(1)
 			continue
 		}
 		at := time.Now()

@@ -7,18 +7,19 @@ import (
 
 // figures are what a delivery counts, under its mutex.
 type figures struct {
-	delivered, failures, retries, deleted uint64
+	delivered, failures, retries uint64
 
 	lost map[Reason]uint64
 
 	tweets, bytes int64 // read, for the mean size
 
-	state     State
-	struggles int       // that have said Retrying or Outage
-	outages   int       // that have said Outage
-	since     time.Time // of the outage
-	warned    time.Time // when a failure was last logged
-	stuck     bool      // said to hang
+	state      State
+	struggles  int       // that have said Retrying or Outage
+	outages    int       // that have said Outage
+	unreadable int       // workers that can't read the journal
+	since      time.Time // of the outage
+	warned     time.Time // when a failure was last logged
+	stuck      bool      // said to hang
 
 	lastError   string
 	lastErrorAt time.Time
@@ -28,8 +29,9 @@ func (d *delivery) stats() SinkStats {
 	unread, kept, bytes, oldest := d.reader.Waiting()
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	bytes -= int64(kept) * tweetSize
 	if onDisk := unread - kept; onDisk > 0 && d.figures.tweets > 0 {
-		bytes += int64(onDisk) * d.figures.bytes / d.figures.tweets
+		bytes += int64(float64(onDisk) * float64(d.figures.bytes) / float64(d.figures.tweets))
 	}
 	st := SinkStats{
 		Name:         d.name,
@@ -37,7 +39,7 @@ func (d *delivery) stats() SinkStats {
 		Delivered:    d.figures.delivered,
 		Failures:     d.figures.failures,
 		Retries:      d.figures.retries,
-		Deleted:      d.figures.deleted,
+		Deleted:      d.deleted.Load(),
 		Lost:         maps.Clone(d.figures.lost),
 		Waiting:      unread,
 		WaitingBytes: bytes,
@@ -76,7 +78,7 @@ func (d *delivery) state() State {
 	switch {
 	case d.paused != nil:
 		return Paused
-	case d.figures.outages > 0:
+	case d.figures.outages > 0 || d.figures.unreadable > 0:
 		return Outage
 	case d.figures.struggles > 0:
 		return Retrying
@@ -90,6 +92,23 @@ func (f *figures) read(tweets []*Tweet) {
 	for _, t := range tweets {
 		f.bytes += int64(len(t.Raw))
 	}
+}
+
+// unreadable notes that the journal can't be read.
+func (d *delivery) unreadable(text string, first bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if first {
+		d.figures.unreadable++
+	}
+	d.figures.lastError, d.figures.lastErrorAt = text, time.Now()
+}
+
+// readable takes that back.
+func (d *delivery) readable() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.figures.unreadable--
 }
 
 // retrying notes a call of the sink with tweets that have failed before.
@@ -198,6 +217,6 @@ func (d *delivery) sayIfStuck() {
 	}
 	d.mu.Unlock()
 	if say {
-		d.logger.Error("the sink does not return from Deliver, though its context is done", "timeout", d.timeout)
+		d.logger.Error("the sink does not return from Deliver or a transform, though its time is over", "timeout", d.timeout)
 	}
 }

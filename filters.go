@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
+	"io"
 	"slices"
 	"strings"
 )
@@ -136,7 +137,7 @@ func Sample(rate float64) Transform {
 const maskedText = "[sensitive]"
 
 // MaskSensitive is a Transform that takes text, links and media out of those
-// Posts that [Sensitive] keeps, and out of the Posts that X sent along with
+// messages in which any Post is marked as unfit for some, and out of all Posts in
 // them. What is left says who posted when, what it refers to, and the rules that
 // it matched; the text is "[sensitive]". It fails on a Post that can't be
 // decoded.
@@ -145,7 +146,11 @@ func MaskSensitive(_ context.Context, t *Tweet) (*Tweet, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !isSensitive(c) {
+	marked, err := holdsMark(t.Raw)
+	if err != nil {
+		return nil, err
+	}
+	if !marked && !isSensitive(c) {
 		return t, nil
 	}
 	raw, err := masked(t.Raw)
@@ -153,6 +158,27 @@ func MaskSensitive(_ context.Context, t *Tweet) (*Tweet, error) {
 		return nil, err
 	}
 	return t.WithRaw(raw), nil
+}
+
+// holdsMark reports whether possibly_sensitive stands anywhere in a message, and
+// is not false: in whatever Post, and be it said twice.
+func holdsMark(raw json.RawMessage) (bool, error) {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	named := false // the token before was the name
+	for {
+		token, err := d.Token()
+		if err == io.EOF {
+			return false, nil
+		}
+		if err != nil {
+			return false, fmt.Errorf("mask: %w", err)
+		}
+		if named && token != false && token != nil {
+			return true, nil
+		}
+		name, ok := token.(string)
+		named = ok && strings.EqualFold(name, "possibly_sensitive")
+	}
 }
 
 // What a masked message still has: names that are not known yet may hold text.
@@ -164,6 +190,10 @@ var (
 		"referenced_tweets", "referenced_posts", "edit_history_tweet_ids", "edit_history_post_ids", "edit_controls",
 		"public_metrics", "reply_settings", "withheld",
 	}
+	maskedInside = []string{ // of the members above
+		"id", "type", "copyright", "country_codes", "scope", "editable_until", "edits_remaining", "is_edit_eligible",
+		"retweet_count", "repost_count", "reply_count", "like_count", "quote_count", "bookmark_count", "impression_count",
+	}
 )
 
 func masked(raw json.RawMessage) (json.RawMessage, error) {
@@ -174,31 +204,32 @@ func masked(raw json.RawMessage) (json.RawMessage, error) {
 	if message["data"], err = maskPost(message["data"]); err != nil {
 		return nil, err
 	}
-	if message["includes"] != nil {
-		includes, err := members(message["includes"], maskedIncludes)
-		if err != nil {
-			return nil, err
+	if message["includes"] == nil {
+		return marshal(message)
+	}
+	includes, err := members(message["includes"], maskedIncludes)
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range []string{"tweets", "posts"} {
+		if includes[name] == nil {
+			continue
 		}
-		for _, name := range []string{"tweets", "posts"} {
-			var list []json.RawMessage
-			if includes[name] == nil {
-				continue
-			}
-			if err := json.Unmarshal(includes[name], &list); err != nil {
-				return nil, fmt.Errorf("includes.%s: %w", name, err)
-			}
-			for i := range list {
-				if list[i], err = maskPost(list[i]); err != nil {
-					return nil, err
-				}
-			}
-			if includes[name], err = marshal(list); err != nil {
+		var list []json.RawMessage
+		if err := json.Unmarshal(includes[name], &list); err != nil {
+			return nil, fmt.Errorf("mask: includes.%s: %w", name, err)
+		}
+		for i := range list {
+			if list[i], err = maskPost(list[i]); err != nil {
 				return nil, err
 			}
 		}
-		if message["includes"], err = marshal(includes); err != nil {
+		if includes[name], err = marshal(list); err != nil {
 			return nil, err
 		}
+	}
+	if message["includes"], err = marshal(includes); err != nil {
+		return nil, err
 	}
 	return marshal(message)
 }
@@ -208,8 +239,38 @@ func maskPost(raw json.RawMessage) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	for name, member := range post {
+		if post[name], err = maskInside(member); err != nil {
+			return nil, err
+		}
+	}
 	post["text"] = json.RawMessage(`"` + maskedText + `"`)
 	return marshal(post)
+}
+
+// maskInside leaves those members of what a Post holds that can be no text.
+func maskInside(raw json.RawMessage) (json.RawMessage, error) {
+	switch raw[0] {
+	case '{':
+		object, err := members(raw, maskedInside)
+		if err != nil {
+			return nil, err
+		}
+		return marshal(object)
+	case '[':
+		var list []json.RawMessage
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return nil, fmt.Errorf("mask: %w", err)
+		}
+		for i := range list {
+			var err error
+			if list[i], err = maskInside(list[i]); err != nil {
+				return nil, err
+			}
+		}
+		return marshal(list)
+	}
+	return raw, nil
 }
 
 // members returns those members of a JSON object that have one of the names.

@@ -123,7 +123,7 @@ func TestMaskSensitive(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `{"data":{"author_id":"7","created_at":"2026-01-01T00:00:00.000Z","id":"1","referenced_tweets":[{"type":"quoted","id":"9"}],"text":"[sensitive]"},` +
+	want := `{"data":{"author_id":"7","created_at":"2026-01-01T00:00:00.000Z","id":"1","referenced_tweets":[{"id":"9","type":"quoted"}],"text":"[sensitive]"},` +
 		`"includes":{"posts":[{"id":"10","text":"[sensitive]"}],"tweets":[{"id":"9","possibly_sensitive":true,"text":"[sensitive]"}],"users":[{"id":"7","username":"a&b"}]},` +
 		`"matching_rules":[{"id":"3","tag":"coop"}]}`
 	if diff := cmp.Diff(want, string(out.Raw)); diff != "" {

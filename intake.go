@@ -138,6 +138,7 @@ func (in *intake) take(ctx context.Context, taken []*request) error {
 	now := time.Now()
 	tweets := in.tweets[:0]
 	var failed []Letter
+	var cut []*Tweet // by the end, in a transform
 	var state []byte
 	for _, r := range taken {
 		if r.state != nil {
@@ -161,6 +162,9 @@ func (in *intake) take(ctx context.Context, taken []*request) error {
 			}
 			passed, err := transform(ctx, in.transforms, t)
 			switch {
+			case err != nil && ctx.Err() != nil:
+				cut = append(cut, t) // that is not the Post's fault
+				continue
 			case err != nil:
 				failed = append(failed, Letter{Tweet: t, Reason: TransformFailed, Error: safeError(err, t), First: now, Last: now})
 				continue
@@ -174,13 +178,34 @@ func (in *intake) take(ctx context.Context, taken []*request) error {
 			tweets = append(tweets, passed)
 		}
 	}
-	err := in.bury(ctx, failed)
-	if err == nil {
+	var err error
+	if len(cut) > 0 {
+		err = ctx.Err()
+	} else {
+		err = in.bury(ctx, failed)
+	}
+	switch {
+	case err != nil:
+		for _, l := range failed {
+			cut = append(cut, l.Tweet)
+		}
+		in.abandon(append(cut, tweets...), err)
+	default:
 		err = in.append(ctx, tweets, state)
 	}
 	clear(tweets)
 	in.tweets = tweets
 	return err
+}
+
+// abandon accounts for tweets that the log did not take before the end. The
+// source knows of them by the error.
+func (in *intake) abandon(tweets []*Tweet, err error) {
+	now := time.Now()
+	for _, t := range tweets {
+		in.losses.lose(Letter{Tweet: t, Reason: ShutDown, Error: safeError(err, t), First: now, Last: now})
+	}
+	in.lose(ShutDown, len(tweets))
 }
 
 // bury sees to tweets that a transform has failed on. Where the source's state
@@ -252,12 +277,7 @@ func (in *intake) store(ctx context.Context, tweets []*Tweet, state []byte) erro
 		in.logger.Info("the journal is written again: the source goes on")
 	}
 	if err != nil {
-		// The source knows by the error that the log has not got them.
-		now := time.Now()
-		for _, t := range tweets {
-			in.losses.lose(Letter{Tweet: t, Reason: ShutDown, Error: safeError(err, t), First: now, Last: now})
-		}
-		in.lose(ShutDown, len(tweets))
+		in.abandon(tweets, err)
 		return err
 	}
 	in.ring.Append(tweets)

@@ -3,6 +3,7 @@ package tweetstream
 import (
 	"context"
 	"maps"
+	"sync"
 	"time"
 )
 
@@ -14,9 +15,11 @@ type keeper struct {
 	sinks  []*delivery
 	losses *losses
 
-	state     []byte            // passed by all sinks, not stored yet
+	state    []byte // passed by all sinks, not stored yet
+	troubled bool   // the last try to store failed
+
+	mu        sync.Mutex
 	committed map[string]uint64 // cursors, as the journal has them
-	troubled  bool              // the last try to store failed
 }
 
 func newKeeper(c *config, in *intake, sinks []*delivery, l *losses) *keeper {
@@ -84,6 +87,8 @@ func (k *keeper) store(ctx context.Context) {
 }
 
 func (k *keeper) storeCursors(ctx context.Context) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	moved := map[string]uint64{}
 	for _, d := range k.sinks {
 		if d.set["Live"] {
@@ -94,6 +99,21 @@ func (k *keeper) storeCursors(ctx context.Context) error {
 			moved[d.name] = pos
 		}
 	}
+	return k.commit(ctx, moved)
+}
+
+// storeSought stores where a sink was sent to.
+func (k *keeper) storeSought(ctx context.Context, d *delivery, pos uint64) error {
+	if d.set["Live"] {
+		return nil
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.commit(ctx, map[string]uint64{d.name: pos})
+}
+
+// commit is called under the mutex.
+func (k *keeper) commit(ctx context.Context, moved map[string]uint64) error {
 	if len(moved) == 0 {
 		return nil
 	}

@@ -17,6 +17,7 @@ import (
 type losses struct {
 	logger *slog.Logger
 	dead   DeadLetter
+	guard  guard
 
 	// queue holds letters from places that must not wait for the dead letter:
 	// the intake. What does not fit is named in the log.
@@ -42,7 +43,13 @@ type loss struct {
 const queued = 4096
 
 func newLosses(l *slog.Logger, dead DeadLetter) *losses {
-	return &losses{logger: l, dead: dead, queue: make(chan Letter, queued), named: map[lossKey]*loss{}}
+	return &losses{
+		logger: l,
+		dead:   dead,
+		guard:  guard{what: "the dead letter", logger: l},
+		queue:  make(chan Letter, queued),
+		named:  map[lossKey]*loss{},
+	}
 }
 
 // lose takes the letter of a tweet from where nothing may wait. It does not block.
@@ -132,36 +139,10 @@ func (l *losses) write(ctx context.Context, letters []Letter) error {
 	return backoff.RetryNotify(try, backoff.WithContext(newBackoff(500*time.Millisecond, 30*time.Second), ctx), failed)
 }
 
-// call calls the dead letter once. One that does not return though ctx is done is
-// left behind.
+// call calls the dead letter once.
 func (l *losses) call(ctx context.Context, letters []Letter) error {
-	done := make(chan error, 1)
-	go func() {
-		var err error
-		defer func() {
-			if p := recover(); p != nil {
-				err = newPanicError(p)
-			}
-			done <- err
-		}()
-		if err = l.dead(ctx, slices.Clone(letters)); err != nil {
-			readable(err, nil)
-		}
-	}()
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-	}
-	abandon := time.NewTimer(abandonAfter)
-	defer abandon.Stop()
-	select {
-	case err := <-done:
-		return err
-	case <-abandon.C:
-		l.logger.Error("the dead letter does not return, though its context is done: it is left behind", "count", len(letters))
-		return ctx.Err()
-	}
+	_, err := l.guard.call(ctx, func() error { return l.dead(ctx, slices.Clone(letters)) })
+	return err
 }
 
 // lastWords is how long the dead letter has at the end of Run.
@@ -169,27 +150,25 @@ const lastWords = 5 * time.Second
 
 // run writes what is queued until ctx is done, and then what is left.
 func (l *losses) run(ctx context.Context) {
-	for {
+	var left [][]Letter
+	for ctx.Err() == nil {
 		select {
 		case letter := <-l.queue:
 			if letters := l.take(letter); !l.bury(ctx, letters, true) {
-				l.atLast(letters)
+				left = append(left, letters)
 			}
-			continue
 		case <-ctx.Done():
 		}
-		break
+	}
+	// The last chance of the dead letter, when Run ends.
+	last, cancel := context.WithTimeout(context.Background(), lastWords)
+	defer cancel()
+	for _, letters := range left {
+		l.bury(last, letters, false)
 	}
 	for len(l.queue) > 0 {
-		l.atLast(l.take(<-l.queue))
+		l.bury(last, l.take(<-l.queue), false)
 	}
-}
-
-// atLast gives the dead letter a last chance, when Run ends.
-func (l *losses) atLast(letters []Letter) {
-	ctx, cancel := context.WithTimeout(context.Background(), lastWords)
-	defer cancel()
-	l.bury(ctx, letters, false)
 }
 
 // take returns first and what is queued behind it.

@@ -37,6 +37,11 @@ func (s *struggle) tryProbe(ctx context.Context) (tried, passed bool) {
 		return false, false
 	}
 	b := s.aside[at]
+	if len(s.passBy(b, b.tweets)) == 0 {
+		s.settle(b)
+		s.aside = slices.Delete(s.aside, at, at+1)
+		return false, false
+	}
 	err := s.try(ctx, b, b.tweets)
 	switch {
 	case err == nil:
@@ -75,7 +80,8 @@ func (s *struggle) takeOne(ctx context.Context) *batch {
 		if b == nil {
 			return nil
 		}
-		if len(s.through) > 0 {
+		s.passBy(b, b.tweets)
+		if len(s.through) > 0 && len(b.tweets) > 0 {
 			s.pass(ctx, b)
 		}
 		if len(b.tweets) == 1 && !(b.tweets[0].Deleted && !s.follows()) {

@@ -31,7 +31,7 @@ type SinkStats struct {
 
 	Waiting      uint64        // tweets between the sink's cursor and the end of the log
 	WaitingBytes int64         // their size; of those that are on disk only, an estimate
-	Oldest       time.Duration // how long ago the oldest of them was received
+	Oldest       time.Duration // how long ago the oldest of them was received, at least; exact for what is in memory or at hand
 
 	LastError   string // the last failure, fit to be shown: cut, and without a Post's text; empty if there was none
 	LastErrorAt time.Time

@@ -33,14 +33,15 @@ func (w *worker) deliver(ctx context.Context, b *batch, tweets []*Tweet) {
 		w.delivered(b, tweets)
 		return
 	}
-	w.struggle(b, tweets, time.Now(), 1).run(ctx, err)
+	w.struggle(b, tweets, tweets, time.Now(), 1).run(ctx, err)
 }
 
 // struggle is the way of tweets whose first Deliver has failed.
 type struggle struct {
 	*worker
 	batch  *batch
-	tweets []*Tweet // still to be delivered
+	all    []*Tweet // of the Deliver that failed first, which an error may quote
+	tweets []*Tweet // of these, still to be delivered
 
 	first    time.Time // of the failures
 	tries    int
@@ -50,10 +51,11 @@ type struggle struct {
 	said     State          // what this struggle has said of the sink
 }
 
-func (w *worker) struggle(b *batch, tweets []*Tweet, first time.Time, tries int) *struggle {
+func (w *worker) struggle(b *batch, all, tweets []*Tweet, first time.Time, tries int) *struggle {
 	return &struggle{
 		worker:  w,
 		batch:   b,
+		all:     all,
 		tweets:  tweets,
 		first:   first,
 		tries:   tries,
@@ -66,7 +68,7 @@ func (w *worker) struggle(b *batch, tweets []*Tweet, first time.Time, tries int)
 func (s *struggle) run(ctx context.Context, err error) {
 	defer s.calm(s)
 	wait, asked := s.sort(ctx, err)
-	for len(s.tweets) > 0 && ctx.Err() == nil {
+	for s.goOn(ctx) {
 		singly := len(s.poison) > 0
 		if !asked {
 			s.failures++
@@ -74,25 +76,21 @@ func (s *struggle) run(ctx context.Context, err error) {
 			wait = max(wait, s.backoff.NextBackOff())
 		}
 		s.trouble(s)
+		short := wait
 		if s.giveUpAfter > 0 {
 			left := s.giveUpAfter - time.Since(s.first)
-			if asked && wait > left { // the sink wants no try before that
-				if sleep(ctx, left) {
-					s.giveUp(ctx, s.tweets, GaveUp, err)
-				}
-				return
-			}
 			if left <= 0 {
 				s.giveUp(ctx, s.tweets, GaveUp, err)
 				return
 			}
-			wait = min(wait, left)
+			short = min(wait, left)
 		}
-		if !sleep(ctx, wait) {
+		if !sleep(ctx, short) || !s.goOn(ctx) {
 			return
 		}
-		if s.tweets = s.admit(ctx, s.batch, s.tweets); len(s.tweets) == 0 {
-			return
+		if asked && short < wait {
+			wait -= short // the sink wants no try before that: it is given up, or was paused
+			continue
 		}
 		s.tries++
 		if singly {
@@ -108,11 +106,19 @@ func (s *struggle) run(ctx context.Context, err error) {
 	}
 }
 
+// goOn waits while the sink is paused, which is no time for which it has failed.
+// It reports whether there is something left to be delivered, and time for it.
+func (s *struggle) goOn(ctx context.Context) bool {
+	s.first = s.first.Add(s.gate(ctx))
+	s.tweets = s.admit(ctx, s.batch, s.tweets)
+	return len(s.tweets) > 0
+}
+
 // sort takes off what an error says of single tweets: delivered, or rejected. A
 // permanent error of a whole batch is brought down to the tweets at fault. It
 // returns the time after which the sink asked to be tried again, if it did.
 func (s *struggle) sort(ctx context.Context, err error) (wait time.Duration, asked bool) {
-	s.failed(err, s.tweets)
+	s.failed(err, s.all)
 	failed := tweetErrors(err, s.tweets)
 	if failed == nil {
 		if !isPermanent(err) {
@@ -131,7 +137,7 @@ func (s *struggle) sort(ctx context.Context, err error) (wait time.Duration, ask
 			if err := s.retry(ctx, half); err == nil {
 				s.delivered(s.batch, half)
 			} else {
-				s.struggle(s.batch, half, s.first, s.tries+1).run(ctx, err)
+				s.struggle(s.batch, s.all, half, s.first, s.tries+1).run(ctx, err)
 			}
 		}
 		return 0, false
@@ -161,6 +167,7 @@ func (s *struggle) sort(ctx context.Context, err error) (wait time.Duration, ask
 func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool, last error) {
 	tweets, passed := s.tweets, false
 	var failed, untried []*Tweet
+	causes := map[*Tweet]error{}
 	for i := range tweets {
 		one := tweets[i : i+1]
 		err := s.retry(ctx, one)
@@ -169,11 +176,12 @@ func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool
 			passed = true
 			continue
 		}
-		s.failed(err, one)
+		s.failed(err, s.all)
 		if named := tweetErrors(err, one); named != nil {
 			err = named[one[0].ID]
 		}
 		last = err
+		causes[one[0]] = err
 		if isPermanent(err) {
 			s.bury(ctx, s.batch, s.letters(one, Rejected, err))
 			continue
@@ -189,7 +197,7 @@ func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool
 		}
 	}
 	if len(failed) > 0 {
-		failed = s.suspect(ctx, failed, passed, last)
+		failed = s.suspect(ctx, failed, passed, causes)
 	}
 	// Those that were not tried come first in the next round.
 	s.tweets = append(append([]*Tweet(nil), untried...), failed...)
@@ -198,7 +206,7 @@ func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool
 
 // suspect counts the failures of tweets tried alone, if others pass meanwhile,
 // gives up those that are a poison, and returns the others.
-func (s *struggle) suspect(ctx context.Context, failed []*Tweet, passed bool, err error) (left []*Tweet) {
+func (s *struggle) suspect(ctx context.Context, failed []*Tweet, passed bool, causes map[*Tweet]error) (left []*Tweet) {
 	compared := passed || len(failed) > 1
 	if !passed {
 		tried, ok := s.tryProbe(ctx)
@@ -215,7 +223,7 @@ func (s *struggle) suspect(ctx context.Context, failed []*Tweet, passed bool, er
 	for _, t := range failed {
 		if s.poison[t]++; s.poison[t] > poisonous {
 			delete(s.poison, t)
-			s.bury(ctx, s.batch, s.letters([]*Tweet{t}, Rejected, err))
+			s.bury(ctx, s.batch, s.letters([]*Tweet{t}, Rejected, causes[t]))
 			continue
 		}
 		left = append(left, t)
@@ -231,9 +239,10 @@ func (s *struggle) giveUp(ctx context.Context, tweets []*Tweet, why Reason, err 
 
 // letters returns the letters of tweets that are given up.
 func (s *struggle) letters(tweets []*Tweet, why Reason, err error) []Letter {
+	text := safeError(err, append(s.all[:len(s.all):len(s.all)], tweets...)...)
 	letters := make([]Letter, len(tweets))
 	for i, t := range tweets {
-		letters[i] = Letter{Tweet: t, Sink: s.name, Reason: why, Error: safeError(err, t), Tries: s.tries, First: s.first, Last: time.Now()}
+		letters[i] = Letter{Tweet: t, Sink: s.name, Reason: why, Error: text, Tries: s.tries, First: s.first, Last: time.Now()}
 	}
 	return letters
 }

@@ -136,6 +136,7 @@ func (s *Streamer) start(ctx context.Context) (state []byte, err error) {
 	var js JournalState
 	switch {
 	case s.journal != nil:
+		s.journal = newGuardedJournal(s.journal, s.logger)
 		if js, err = s.journal.Start(ctx); err != nil {
 			return nil, fmt.Errorf("start journal: %w", err)
 		}
@@ -179,6 +180,7 @@ func (s *Streamer) newDelivery(c *sinkConfig, js JournalState, gone *tombstones)
 		gone:       gone,
 		gathering:  make(chan struct{}, 1),
 		calls:      map[*batch]time.Time{},
+		closing:    make(chan struct{}),
 		figures:    figures{lost: map[Reason]uint64{}, state: Running},
 	}
 	from, policy, oldest := js.Next, ring.Lose, false
@@ -222,10 +224,6 @@ func (s *Streamer) stream(ctx context.Context, state []byte) (err error) {
 	return s.source.Stream(ctx, state, s.intake.emit)
 }
 
-// abandonAfter is how long a Deliver may take to notice that its context is
-// done, before it is given up for hung.
-const abandonAfter = time.Second
-
 // drainSinks waits until the sinks have all that is in the log, or ctx is done
 // and the drain time over. Each sink puts a token into ended.
 func (s *Streamer) drainSinks(ctx context.Context, ended <-chan struct{}, stop context.CancelFunc) {
@@ -238,11 +236,11 @@ func (s *Streamer) drainSinks(ctx context.Context, ended <-chan struct{}, stop c
 		case <-done:
 			drained, done = time.After(s.drain), nil
 			for _, d := range s.sinks {
-				d.endIfPaused()
+				d.close()
 			}
 		case <-drained:
 			stop()
-			abandoned = time.After(abandonAfter)
+			abandoned = time.After(abandonAfter + abandonAfter/10) // the guards have the first word
 		case <-abandoned:
 			return
 		}

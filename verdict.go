@@ -34,7 +34,7 @@ func tweetErrors(err error, tweets []*Tweet) map[string]error {
 					return false
 				}
 			}
-			return true
+			return len(e.Unwrap()) > 0
 		case interface{ Unwrap() error }:
 			return walk(e.Unwrap(), around)
 		}

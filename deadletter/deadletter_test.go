@@ -193,7 +193,7 @@ func TestParseRefuses(t *testing.T) {
 		`{"letter":"SECRET"}`:                "no letter",
 		`{"letter":2,"id":"1"}`:              "version 2",
 		`{"letter":1,"raw":{}}`:              "id",
-		`{"letter":1,"id":"SECRET\n"}`:       "id",
+		`{"letter":1,"id":"","raw":{}}`:      "id",
 		`null`:                               "no letter",
 		`{"letter":1,"id":"1","raw_base64":"SECRET!"}`: "no letter",
 	} {

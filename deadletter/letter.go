@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"time"
 	"unicode/utf8"
 
@@ -86,11 +85,8 @@ func embeddable(raw []byte) bool {
 
 var (
 	errNoLetter = errors.New("deadletter: the line is no letter")
-	errBadID    = errors.New("deadletter: the letter's id is not 1 to 256 characters of ASCII")
+	errNoID     = errors.New("deadletter: the letter has no id")
 )
-
-// An id stands in logs, headers and keys. Those of X are digits.
-var goodID = regexp.MustCompile(`^[!-~]{1,256}$`)
 
 // Parse reads one line of a dead-letter file, with or without its line break. The
 // letter's Tweet is as it was when it was kept. The error says what is wrong with
@@ -107,8 +103,8 @@ func Parse(text []byte) (tweetstream.Letter, error) {
 	if l.Letter != version {
 		return tweetstream.Letter{}, fmt.Errorf("deadletter: the letter has version %d, this program reads %d", l.Letter, version)
 	}
-	if !goodID.MatchString(l.ID) {
-		return tweetstream.Letter{}, errBadID
+	if l.ID == "" {
+		return tweetstream.Letter{}, errNoID
 	}
 	raw := l.Raw
 	if raw == nil {

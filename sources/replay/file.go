@@ -65,6 +65,9 @@ func open(path string) (*file, error) {
 		}
 		r = bufio.NewReaderSize(z, bufferSize)
 	}
+	if mark, _ := r.Peek(3); bytes.Equal(mark, []byte("\ufeff")) {
+		_, _ = r.Discard(3) // a byte order mark is no part of the first line
+	}
 	head, _ := r.Peek(headSize) // an error comes again
 	if i := bytes.IndexByte(head, '\n'); i >= 0 {
 		head = head[:i+1]

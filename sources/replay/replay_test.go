@@ -243,7 +243,7 @@ func TestSinkOnly(t *testing.T) {
 // others come.
 func TestBadLines(t *testing.T) {
 	text := post(1) + "SECRET\n" + "\n" + `{"data":{"text":"SECRET"}}` + "\n" + `{"SECRET":1}` + "\n" + post(2) +
-		`{"letter":2,"id":"SECRET"}` + "\n" + `{"letter":1,"id":"a SECRET"}` + "\n" +
+		`{"letter":2,"id":"SECRET"}` + "\n" + `{"letter":1,"id":"","error":"SECRET"}` + "\n" +
 		"{\"data\":{\"id\":\"9\",\"text\":\"SECRET\x00\"}}\n" +
 		`{"data":{"id":"8","text":"` + strings.Repeat("SECRET", 4<<20/6+1) + `"}}` + "\n" +
 		strings.Repeat("SECRET", 10<<20/6) + "\n" + post(3) + `{"data":{"id":"7","te`

@@ -40,8 +40,8 @@ func (p *panics) Commit(ctx context.Context, c map[string]uint64) error {
 
 // A panic of the journal, in whichever goroutine, ends no process: it is an error
 // like any other. Each case runs in a process of its own.
-func TestReviewPanicOfTheJournalEndsNoProcess(t *testing.T) {
-	if what := os.Getenv("REVIEW_PANIC"); what != "" {
+func TestPanicOfTheJournalEndsNoProcess(t *testing.T) {
+	if what := os.Getenv("GUARD_PANIC"); what != "" {
 		synctest.Test(t, func(t *testing.T) {
 			p := &panics{what: what}
 			if what == "read" {
@@ -58,8 +58,8 @@ func TestReviewPanicOfTheJournalEndsNoProcess(t *testing.T) {
 		return
 	}
 	for _, what := range []string{"append", "read", "commit"} {
-		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestReviewPanicOfTheJournalEndsNoProcess$", "-test.timeout=30s")
-		cmd.Env = append(os.Environ(), "REVIEW_PANIC="+what)
+		cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPanicOfTheJournalEndsNoProcess$", "-test.timeout=30s")
+		cmd.Env = append(os.Environ(), "GUARD_PANIC="+what)
 		if err := cmd.Run(); err != nil {
 			t.Errorf("%s: the process has ended: %v", what, err)
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // The Post that is tried to tell a poison from an outage may be gone too.
-func TestReviewDeletedPostIsNoProbe(t *testing.T) {
+func TestDeletedPostIsNoProbe(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := recorder{fail: func(_ context.Context, _ int, tweets []*tweetstream.Tweet) error {
 			if tweets[0].ID == "1" {
@@ -34,7 +34,7 @@ func TestReviewDeletedPostIsNoProbe(t *testing.T) {
 }
 
 // Nor is one that was set aside tried again.
-func TestReviewDeletedPostAsideIsNotTriedAgain(t *testing.T) {
+func TestDeletedPostAsideIsNotTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone := false
 		sink := recorder{}
@@ -59,7 +59,7 @@ func TestReviewDeletedPostAsideIsNotTriedAgain(t *testing.T) {
 }
 
 // What ends as passed by because it is gone is counted, also at the end of Run.
-func TestReviewDeletedPostsAreCountedAtTheEnd(t *testing.T) {
+func TestDeletedPostsAreCountedAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := recorder{fail: func(context.Context, int, []*tweetstream.Tweet) error { return errDown }}
 		r := start(t, emitting(append(posts(1, 3), tombstone("2"))...), tweetstream.WithSink("s", &down))
@@ -72,7 +72,7 @@ func TestReviewDeletedPostsAreCountedAtTheEnd(t *testing.T) {
 }
 
 // A Post that is gone does not go to the dead letter from the full buffer.
-func TestReviewDeletedPostThatOverflowsIsNotBuried(t *testing.T) {
+func TestDeletedPostThatOverflowsIsNotBuried(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := recorder{fail: func(ctx context.Context, _ int, _ []*tweetstream.Tweet) error { <-ctx.Done(); return ctx.Err() }}
 		var grave graveyard
@@ -87,7 +87,7 @@ func TestReviewDeletedPostThatOverflowsIsNotBuried(t *testing.T) {
 }
 
 // Nor one that a transform of the sink fails on.
-func TestReviewDeletedPostIsNotTransformed(t *testing.T) {
+func TestDeletedPostIsNotTransformed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink recorder
 		var grave graveyard
@@ -107,7 +107,7 @@ func TestReviewDeletedPostIsNotTransformed(t *testing.T) {
 }
 
 // A tweet that was tried out of turn passes through the sink's transforms once.
-func TestReviewProbeIsTransformedOnce(t *testing.T) {
+func TestProbeIsTransformedOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		begin := time.Now()
 		var got []string

@@ -10,7 +10,7 @@ import (
 )
 
 // While a sink is paused nothing of it is given up.
-func TestReviewPausedSinkGivesNothingUp(t *testing.T) {
+func TestPausedSinkGivesNothingUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := recorder{fail: func(context.Context, int, []*tweetstream.Tweet) error {
 			return tweetstream.RetryAfter(errDown, time.Hour)
@@ -27,27 +27,9 @@ func TestReviewPausedSinkGivesNothingUp(t *testing.T) {
 	})
 }
 
-// Oldest is of the oldest tweet that waits, also where that is on disk only.
-func TestReviewOldestIsOnDisk(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		u := unreadable{bad: 0}
-		old := posts(0, 4)
-		for _, tw := range old {
-			tw.Received = time.Now().Add(-24 * time.Hour)
-		}
-		_, _ = u.Append(t.Context(), old, nil)
-		r := start(t, emitting(posts(5, 6)...), tweetstream.WithJournal(&u), tweetstream.WithSink("s", &recorder{}, tweetstream.From(tweetstream.Oldest)))
-		after(time.Minute)
-		if s := r.sink("s"); s.Waiting != 7 || s.WaitingBytes < 7*80 || s.Oldest < time.Hour {
-			t.Errorf("7 wait, the oldest for a day: %+v", s)
-		}
-		r.stop()
-	})
-}
-
 // A cursor that Seek has moved is on disk when Seek returns: a kill right after it
 // would undo it.
-func TestReviewSeekIsStored(t *testing.T) {
+func TestSeekIsStored(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m memory
 		r := start(t, emitting(posts(0, 9)...), tweetstream.WithJournal(&m), tweetstream.WithSink("s", &recorder{}))

@@ -21,7 +21,7 @@ func (s several) Error() string   { return "the server has refused the batch" }
 func (s several) Unwrap() []error { return s }
 
 // An error that holds no others speaks of the whole batch.
-func TestReviewErrorOfNoErrorsIsNoDelivery(t *testing.T) {
+func TestErrorOfNoErrorsIsNoDelivery(t *testing.T) {
 	for _, err := range []error{
 		several(nil),
 		fmt.Errorf("insert: %w", several(nil)),
@@ -45,7 +45,7 @@ func TestReviewErrorOfNoErrorsIsNoDelivery(t *testing.T) {
 const quotedText = "confidential harbour festival announcement"
 
 // The error of a batch may quote any of its Posts: no letter and no line holds it.
-func TestReviewErrorOfABatchQuotesNoOtherPost(t *testing.T) {
+func TestErrorOfABatchQuotesNoOtherPost(t *testing.T) {
 	for name, opts := range map[string][]tweetstream.SinkOption{
 		"gave up":             {tweetstream.Batch(2, 0), tweetstream.GiveUp(time.Second)},
 		"rejected one by one": {tweetstream.Batch(3, 0)},
@@ -97,7 +97,7 @@ func TestReviewErrorOfABatchQuotesNoOtherPost(t *testing.T) {
 }
 
 // Each letter has the error of its own tweet.
-func TestReviewLetterHasItsOwnError(t *testing.T) {
+func TestLetterHasItsOwnError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		sink := recorder{fail: func(_ context.Context, _ int, tweets []*tweetstream.Tweet) error {
 			switch {
@@ -124,7 +124,7 @@ func TestReviewLetterHasItsOwnError(t *testing.T) {
 }
 
 // An error of a dead letter is one to try again after, whatever it says.
-func TestReviewDeadLetterIsCalledAgainAfterAnyError(t *testing.T) {
+func TestDeadLetterIsCalledAgainAfterAnyError(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var grave graveyard
 		calls := 0

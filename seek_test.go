@@ -16,7 +16,7 @@ import (
 
 // A paused sink gets nothing more when Run ends, but a Deliver under way has the
 // drain time like any other.
-func TestReviewPauseCutsNoDeliverOffAtTheEnd(t *testing.T) {
+func TestPauseCutsNoDeliverOffAtTheEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var cut error
 		sink := recorder{fail: func(ctx context.Context, _ int, _ []*tweetstream.Tweet) error {
@@ -41,7 +41,7 @@ func TestReviewPauseCutsNoDeliverOffAtTheEnd(t *testing.T) {
 
 // Sought while others are still at it, a sink goes on, or Seek says that it is
 // too late.
-func TestReviewSeekOfASinkThatHasEnded(t *testing.T) {
+func TestSeekOfASinkThatHasEnded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m memory
 		var fast recorder
@@ -76,7 +76,7 @@ func (u *unreadable) Read(ctx context.Context, from uint64, dst []tweetstream.En
 }
 
 // An operator can lead a sink past what can't be read.
-func TestReviewSeekPastWhatCannotBeRead(t *testing.T) {
+func TestSeekPastWhatCannotBeRead(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		u := unreadable{bad: 5}
 		if _, err := u.Append(t.Context(), posts(0, 9), nil); err != nil {
@@ -109,7 +109,7 @@ func TestReviewSeekPastWhatCannotBeRead(t *testing.T) {
 }
 
 // What the journal has no more is counted, also behind its first place.
-func TestReviewHolesInTheJournalAreCounted(t *testing.T) {
+func TestHolesInTheJournalAreCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m memory
 		if _, err := m.Append(t.Context(), posts(0, 9), nil); err != nil {
@@ -140,7 +140,7 @@ func (h *holes) Read(ctx context.Context, from uint64, dst []tweetstream.Entry) 
 }
 
 // Sent to the oldest once, a sink is told all the same of what it misses later.
-func TestReviewSeekToTheOldestHidesNoLaterLoss(t *testing.T) {
+func TestSeekToTheOldestHidesNoLaterLoss(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m pruning
 		var hang atomic.Bool
@@ -202,7 +202,7 @@ func (f *far) Read(_ context.Context, from uint64, dst []tweetstream.Entry) (int
 func (f *far) Commit(context.Context, map[string]uint64) error { return nil }
 
 // After terabytes the figures still hold: 4 MiB a Post stand for many small ones.
-func TestReviewWaitingBytesDoNotOverflow(t *testing.T) {
+func TestWaitingBytesDoNotOverflow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &far{1 << 39, post(1, string(make([]byte, 1<<20)))}
 		sink := recorder{fail: func(_ context.Context, call int, _ []*tweetstream.Tweet) error {
@@ -222,7 +222,7 @@ func TestReviewWaitingBytesDoNotOverflow(t *testing.T) {
 }
 
 // The same tweets have the same size, wherever they wait.
-func TestReviewWaitingBytesAreOfOneKind(t *testing.T) {
+func TestWaitingBytesAreOfOneKind(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink recorder
 		r := start(t, everySecond(posts(10, 29)), tweetstream.WithSink("s", &sink), tweetstream.WithSink("batch", &recorder{}, tweetstream.Batch(100, time.Hour)))
@@ -241,7 +241,7 @@ func TestReviewWaitingBytesAreOfOneKind(t *testing.T) {
 
 // Sought, paused and resumed from all sides, under real parallelism, a sink gets
 // all in the end, and no goroutine waits for ever. For -race.
-func TestReviewControlInParallel(t *testing.T) {
+func TestControlInParallel(t *testing.T) {
 	for _, opts := range [][]tweetstream.SinkOption{
 		{tweetstream.Batch(7, time.Millisecond)},
 		{tweetstream.Parallel(4), tweetstream.Batch(3, 0)},

@@ -11,7 +11,7 @@ import (
 )
 
 // A byte order mark at the beginning costs no Post, nor do line breaks of Windows.
-func TestReviewByteOrderMark(t *testing.T) {
+func TestByteOrderMark(t *testing.T) {
 	text := "\xef\xbb\xbf" + post(1)[:len(post(1))-1] + "\r\n" + post(2)
 	src, err := replay.Open(file(t, text))
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 
 // However a message says that it is sensitive, and wherever its text stands, none
 // of it passes.
-func TestReviewMaskLeavesNoText(t *testing.T) {
+func TestMaskLeavesNoText(t *testing.T) {
 	for name, message := range map[string]string{
 		"both spellings": `{"data":{"id":"1","text":"RT SECRET","referenced_tweets":[{"type":"retweeted","id":"2"}]},
 			"includes":{"tweets":[{"id":"9","text":"x"}],"posts":[{"id":"2","text":"SECRET","possibly_sensitive":true}]}}`,
@@ -43,7 +43,7 @@ func TestReviewMaskLeavesNoText(t *testing.T) {
 
 // With ids as X makes them, a millisecond, a machine and a number, the parts are
 // even, and those of one rate are in those of a higher one.
-func TestReviewSampleOfSnowflakes(t *testing.T) {
+func TestSampleOfSnowflakes(t *testing.T) {
 	rnd := rand.New(rand.NewSource(1))
 	for _, rate := range []float64{0.01, 0.1, 0.5} {
 		sample, more := tweetstream.Sample(rate), tweetstream.Sample(rate*1.5)

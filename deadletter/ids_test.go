@@ -11,7 +11,7 @@ import (
 )
 
 // What Keep has taken, Parse reads: or Keep must not say that it is kept.
-func TestReviewWhateverIsKeptComesBack(t *testing.T) {
+func TestWhateverIsKeptComesBack(t *testing.T) {
 	for _, id := range []string{"käfer-1", "two words", strings.Repeat("9", 300), "a\nb"} {
 		path := t.TempDir() + "/dead"
 		f := open(t, path)

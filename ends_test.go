@@ -13,7 +13,7 @@ import (
 )
 
 // A transform that ends because its context does has not failed on the Post.
-func TestReviewTransformThatIsCutOffLosesNothing(t *testing.T) {
+func TestTransformThatIsCutOffLosesNothing(t *testing.T) {
 	for _, seek := range []bool{false, true} {
 		for _, dead := range []bool{false, true} {
 			t.Run("", func(t *testing.T) {
@@ -52,7 +52,7 @@ func TestReviewTransformThatIsCutOffLosesNothing(t *testing.T) {
 }
 
 // A transform of a sink that does not return is said, like a Deliver.
-func TestReviewTransformThatHangsIsSaid(t *testing.T) {
+func TestTransformThatHangsIsSaid(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var sink recorder
 		var log lines
@@ -74,7 +74,7 @@ func TestReviewTransformThatHangsIsSaid(t *testing.T) {
 }
 
 // At the end, all that the source brought and that was taken is counted and named.
-func TestReviewWhatTheDeadLetterHeldBackIsCounted(t *testing.T) {
+func TestWhatTheDeadLetterHeldBackIsCounted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var m memory
 		var sink recorder
@@ -102,7 +102,7 @@ func TestReviewWhatTheDeadLetterHeldBackIsCounted(t *testing.T) {
 }
 
 // A dead letter that is down holds the end of Run for a bounded time.
-func TestReviewEndIsBoundedWhileTheDeadLetterIsDown(t *testing.T) {
+func TestEndIsBoundedWhileTheDeadLetterIsDown(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hangs := recorder{fail: func(ctx context.Context, _ int, _ []*tweetstream.Tweet) error { <-ctx.Done(); return ctx.Err() }}
 		full := func(context.Context, []tweetstream.Letter) error { return errors.New("no space") }
@@ -147,7 +147,7 @@ func (f *frozen) Commit(ctx context.Context, c map[string]uint64) error {
 }
 
 // A journal that does not return is left behind at the end, and that is said.
-func TestReviewJournalThatHangsIsLeftBehind(t *testing.T) {
+func TestJournalThatHangsIsLeftBehind(t *testing.T) {
 	for _, what := range []string{"append", "read", "commit"} {
 		t.Run(what, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -177,7 +177,7 @@ func TestReviewJournalThatHangsIsLeftBehind(t *testing.T) {
 }
 
 // The time for which a sink is paused is no time for which it has failed.
-func TestReviewPauseIsNoFailure(t *testing.T) {
+func TestPauseIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		up := false
 		sink := recorder{fail: func(_ context.Context, call int, _ []*tweetstream.Tweet) error {
