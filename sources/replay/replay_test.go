@@ -255,7 +255,7 @@ func TestBadLines(t *testing.T) {
 	}
 	for _, want := range []string{
 		"line=2 reason=\"the line is neither", "line=4 to=5 count=2 reason=\"the line is neither", "line=7 reason=\"deadletter: the letter has version 2",
-		"line=8 reason=\"deadletter: the letter's id", "line=9 reason=\"there are zeros", "line=10 reason=\"the message is longer than 4 MiB",
+		"line=8 reason=\"deadletter: the letter has no id", "line=9 reason=\"there are zeros", "line=10 reason=\"the message is longer than 4 MiB",
 		"line=11 reason=\"the line is longer than 8 MiB", "line=13 reason=\"the last line is not ended",
 	} {
 		if strings.Count(log.String(), want) != 1 {
