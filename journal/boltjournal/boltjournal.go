@@ -180,7 +180,7 @@ func (j *Journal) lock(ctx context.Context) (*file, error) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		f, err := openFile(j.path, false)
+		f, err := openFile(j.path, write)
 		if !errors.Is(err, ErrInUse) {
 			if err == nil && said {
 				j.logger.Info("the journal is free: this process takes over", "journal", j.path)

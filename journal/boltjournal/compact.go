@@ -41,9 +41,11 @@ type Salvaged struct {
 
 // Salvage copies all that is whole to a new file, which takes the place of the
 // old one; that is kept in the folder as journal.db.damaged until it is removed
-// by hand, and no other Salvage replaces it. A sink whose cursor is damaged, and
-// whose name is legible, begins with the oldest entry. Where the state of the
-// source is damaged, the stream begins at now.
+// by hand, and no other Salvage replaces it. A sink whose cursor is damaged, but
+// whose name is legible, begins with the oldest entry: it may get some again, and
+// is passed by none. Where the state of the source is damaged, the stream begins
+// at now. What holds the chunks together (the first pages of the file, and those
+// of its five buckets) can't be salvaged.
 func Salvage(ctx context.Context, dir string) (Salvaged, error) {
 	var out Salvaged
 	path, err := filePath(dir)
@@ -57,9 +59,6 @@ func Salvage(ctx context.Context, dir string) (Salvaged, error) {
 	c := copying{ctx: ctx, path: path, keep: true}
 	c.lost = func(s span) error { all.add(s); return nil }
 	c.bad = func(what string) error {
-		if what == headPart {
-			return damaged(path, what)
-		}
 		out.Parts = append(out.Parts, what)
 		return nil
 	}
@@ -82,12 +81,28 @@ type copying struct {
 }
 
 func (c *copying) run(dir string, before, after *int64) (err error) {
-	src, s, err := openOffline(dir, false, c.bad)
+	how := write
+	if c.keep {
+		how = salvaging
+	}
+	src, s, err := openOffline(dir, how, c.bad)
 	if err != nil {
 		return err
 	}
 	defer src.close()
 	folder := filepath.Dir(c.path)
+	replaced := false
+	if c.keep { // first, for it also keeps another Salvage out
+		old := filepath.Join(folder, damagedName)
+		if err := os.Link(c.path, old); err != nil {
+			return fmt.Errorf("boltjournal: keep the old file: %w", err)
+		}
+		defer func() {
+			if !replaced {
+				_ = os.Remove(old)
+			}
+		}()
+	}
 	temp := filepath.Join(folder, compactName)
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("boltjournal: %w", err)
@@ -103,7 +118,7 @@ func (c *copying) run(dir string, before, after *int64) (err error) {
 	if free, known := freeDisk(folder); known && free < uint64(used)+32<<20 {
 		return fmt.Errorf("boltjournal: compact %s: %d bytes are free on the disk, and %d are needed", c.path, free, used+32<<20)
 	}
-	dst, err := openFile(temp, false)
+	dst, err := openFile(temp, write)
 	if err != nil {
 		return err
 	}
@@ -127,14 +142,10 @@ func (c *copying) run(dir string, before, after *int64) (err error) {
 	}
 	dst.close()
 	dst = nil
-	if c.keep {
-		if err := os.Link(c.path, filepath.Join(folder, damagedName)); err != nil {
-			return fmt.Errorf("boltjournal: keep the old file: %w", err)
-		}
-	}
 	if err := os.Rename(temp, c.path); err != nil {
 		return fmt.Errorf("boltjournal: %w", err)
 	}
+	replaced = true
 	return syncFolder(folder)
 }
 
@@ -219,7 +230,7 @@ func (c *copying) copyIDs(src *file, s *state, w *writing) error {
 	return src.view(func(tx *bbolt.Tx) error {
 		from := tx.Bucket(idsName)
 		for _, first := range s.indexed {
-			old := from.Bucket(key(first))
+			old := src.part(from, idsName, key(first))
 			if old == nil || first >= s.first() {
 				continue
 			}

@@ -147,16 +147,18 @@ func TestStandbyTakesOver(t *testing.T) {
 		st, err = j.Start(ctx)
 		started <- err
 	}()
-	for log.count("standby") == 0 {
-		told.Scan() // the child writes on
-	}
+	go func() {
+		for told.Scan() { // the child writes on
+		}
+	}()
+	log.await(t, "standby")
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed
 	begin := time.Now()
 	err := <-started
-	if took := time.Since(begin); err != nil || took > time.Second {
+	if took := time.Since(begin); err != nil || took > slow {
 		t.Fatalf("Start() = %v after %v", err, took)
 	}
 	first := int(j.Stats().First)

@@ -62,8 +62,15 @@ func TestDamagedEntryIsLeftOut(t *testing.T) {
 // Whatever byte of the file is another, the process lives, and what is read is
 // what was written.
 func TestAnyByteDamaged(t *testing.T) {
+	t.Run("list stored", func(t *testing.T) { damageAnyByte(t, 16<<10, 20) })
+	t.Run("no list", func(t *testing.T) { damageAnyByte(t, -1, 120) })
+}
+
+// damageAnyByte damages a file of a journal that stores its list of free pages up
+// to so many; of 200 files, so many may be refused.
+func damageAnyByte(t *testing.T, pages, refusals int) {
 	dir := t.TempDir()
-	j, _ := start(t, dir, boltjournal.Chunks(50))
+	j, _ := start(t, dir, boltjournal.Chunks(50), boltjournal.SyncedPages(pages))
 	for id := 1; id <= 300; id += 20 {
 		add(t, j, posts(id, id+19, 300)...)
 	}
@@ -121,7 +128,7 @@ func TestAnyByteDamaged(t *testing.T) {
 		closeJournal(t, j)
 	}
 	t.Logf("of %d files %d were refused, %d had all; %d entries were missing in the others", tries, refused, whole, missing)
-	if refused > tries/10 || missing > tries*10 { // a byte costs a block or a page of 250 entries, not a chunk
+	if refused > refusals || missing > tries*10 { // a byte costs a block or a page of 250 entries, not a chunk
 		t.Error("more is lost than a page each")
 	}
 }

@@ -42,9 +42,12 @@
 // ([Stats]) and logged with its position and, where that is known, its id; sinks
 // go on with the next one. The Streamer counts it as lost for each sink. Where
 // the pages that hold everything together are damaged, Start or Append return an
-// error that holds [ErrDamaged]; [Salvage] then copies what is whole. bbolt's
-// pages have no checksums of their own: one that refers back to a page above it
-// can't be told from a good one, and reading it would not end.
+// error that holds [ErrDamaged]; [Salvage] then copies what is whole.
+//
+// bbolt's pages have no checksums of their own. Their references are looked
+// through before bbolt follows them, so that one which leads in a circle, or to a
+// free page, is found. What is not found: several that are damaged so that they
+// fit one another, and damage that comes while the file is in use.
 //
 // # Files
 //

@@ -1,5 +1,19 @@
 package boltjournal
 
+import (
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// SeenAt changes when a name was last in use.
+func SeenAt(name string, at time.Time) func(tx *bbolt.Tx) error {
+	return func(tx *bbolt.Tx) error {
+		c := cursor{0, at.Unix()}
+		return tx.Bucket(cursorsName).Put(cursorKey(name), c.append(name))
+	}
+}
+
 // Chunks makes chunks of so many tweets.
 func Chunks(n uint64) Option { return func(c *config) { c.chunkCount = n } }
 

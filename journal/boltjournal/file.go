@@ -1,11 +1,8 @@
 package boltjournal
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/fnv"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -38,9 +35,10 @@ func damaged(path, what string) error {
 
 // file is the open file. It holds the lock.
 type file struct {
-	path  string
-	db    *bbolt.DB
-	inner *os.File
+	path    string
+	db      *bbolt.DB
+	inner   *os.File
+	unsound map[string]error // see survey; only while salvaging
 }
 
 // guard calls f. A panic becomes an error: bbolt panics over pages that are
@@ -56,26 +54,61 @@ func guard(path string, f func() error) (err error) {
 	return f()
 }
 
-// openFile opens and locks the file at path, without waiting. It writes nothing,
-// unless it makes the file.
-func openFile(path string, readOnly bool) (_ *file, err error) {
-	f := &file{path: path}
-	if err := checkFile(path, readOnly); err != nil {
+// How a file is opened.
+type access int
+
+const (
+	write     access = iota
+	readOnly         // it is not changed
+	salvaging        // nor are its free pages known, and what is not sound is passed by
+)
+
+// openFile opens and locks the file at path, hardly waiting. It writes nothing,
+// unless it makes the file. What bbolt could not read without an end, or without
+// ending the process, is looked for before.
+func openFile(path string, how access) (*file, error) {
+	if err := checkFile(path, how != write); err != nil {
 		return nil, err
 	}
+	if info, err := os.Stat(path); err != nil || info.Size() == 0 {
+		return openBolt(path, how, 1)
+	}
+	f, err := openBolt(path, salvaging, 1)
+	if err != nil {
+		return nil, err
+	}
+	s, err := look(f.inner)
+	if err != nil {
+		f.close()
+		return nil, damaged(path, err.Error())
+	}
+	f.unsound = s.unsound
+	if how == salvaging {
+		return f, nil
+	}
+	f.close()
+	for _, err := range s.unsound {
+		return nil, damaged(path, err.Error())
+	}
+	// Another process may be looking too.
+	return openBolt(path, how, 250*time.Millisecond)
+}
+
+func openBolt(path string, how access, wait time.Duration) (_ *file, err error) {
+	f := &file{path: path}
 	opts := &bbolt.Options{
-		Timeout:         1, // ns: one try
+		Timeout:         wait, // 1 ns is one try
 		FreelistType:    bbolt.FreelistMapType,
-		NoFreelistSync:  true, // else opening may write; see store.begin
-		PreLoadFreelist: true,
-		ReadOnly:        readOnly,
+		NoFreelistSync:  true, // else opening may write; see writing.begin
+		PreLoadFreelist: how != salvaging,
+		ReadOnly:        how != write,
 		OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
 			var err error
 			f.inner, err = os.OpenFile(name, flag|noFollow, mode)
 			return f.inner, err
 		},
 	}
-	if !readOnly && runtime.GOOS != "windows" && strconv.IntSize == 64 {
+	if how == write && runtime.GOOS != "windows" && strconv.IntSize == 64 {
 		// Mapping anew waits for all readers; addresses cost nothing. On Windows
 		// the file itself would get that size.
 		opts.InitialMmapSize = 1 << 30
@@ -137,6 +170,20 @@ func (f *file) view(g func(*bbolt.Tx) error) error {
 	return guard(f.path, func() error { return f.db.View(g) })
 }
 
+func (f *file) freePages() int {
+	st := f.db.Stats()
+	return st.FreePageN + st.PendingPageN
+}
+
+// used returns how many bytes of the file are in use.
+func (f *file) used() (n int64, err error) {
+	err = f.view(func(tx *bbolt.Tx) error {
+		n = tx.Size() - int64(f.freePages())*int64(f.db.Info().PageSize)
+		return nil
+	})
+	return n, err
+}
+
 // checkFile refuses what is no file; one that is not there is well.
 func checkFile(path string, must bool) error {
 	info, err := os.Lstat(path)
@@ -151,60 +198,6 @@ func checkFile(path string, must bool) error {
 		return fmt.Errorf("boltjournal: open %s: it is not a file", path)
 	}
 	return nil
-}
-
-// diagnose says in words what is wrong with the pages that a file of bbolt begins
-// with; empty if nothing is.
-func diagnose(f *os.File) string {
-	info, err := f.Stat()
-	if err != nil {
-		return err.Error()
-	}
-	size := info.Size()
-	head := make([]byte, min(size, 16<<20+1<<10))
-	if size < int64(len(head)) || len(head) > 64<<10 {
-		head = head[:min(len(head), 64<<10)] // page sizes up to that of any system
-	}
-	if _, err := f.ReadAt(head, 0); err != nil && err != io.EOF {
-		return err.Error()
-	}
-	zero := true
-	for _, c := range head {
-		zero = zero && c == 0
-	}
-	if zero {
-		return "the file begins with zeroes"
-	}
-	const magic, header = 0xED0CDAED, 16
-	var found, old bool
-	var pages, pageSize, newest uint64
-	for at := 0; at+header+64 <= len(head); at = max(1<<10, at*2) {
-		m := head[at+header:]
-		if binary.NativeEndian.Uint32(m) != magic {
-			continue
-		}
-		found = true
-		old = old || binary.NativeEndian.Uint32(m[4:]) != 2
-		sum := fnv.New64a()
-		sum.Write(m[:56])
-		if sum.Sum64() != binary.NativeEndian.Uint64(m[56:]) {
-			continue
-		}
-		if txid := binary.NativeEndian.Uint64(m[48:]); txid >= newest {
-			newest, pages, pageSize = txid, binary.NativeEndian.Uint64(m[40:]), uint64(binary.NativeEndian.Uint32(m[8:]))
-		}
-	}
-	switch {
-	case !found:
-		return "the file is no journal"
-	case pages == 0 && old:
-		return "the file is of another version of bbolt"
-	case pages == 0:
-		return "neither of its two first pages is whole"
-	case pages*pageSize > uint64(size):
-		return fmt.Sprintf("the file is truncated: it has %d bytes of %d", size, pages*pageSize)
-	}
-	return ""
 }
 
 // makeFolder makes the folder and those it is in, where they are missing, so that

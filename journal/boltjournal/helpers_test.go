@@ -18,6 +18,9 @@ import (
 
 var ctx = context.Background()
 
+// slow is more than what is promised within a second takes on a loaded machine.
+const slow = 5 * time.Second
+
 // post is a tweet whose message has about so many bytes.
 func post(id, size int) *tweetstream.Tweet {
 	raw := fmt.Sprintf(`{"data":{"id":"%d","text":"%s"}}`, id, strings.Repeat("x", max(size-30, 0)))
@@ -125,6 +128,18 @@ func (l *lines) String() string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.buf.String()
+}
+
+// await waits for a line with s in it.
+func (l *lines) await(t testing.TB, s string) {
+	t.Helper()
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(30 * time.Second); l.count(s) == 0; <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("the log never says %q:\n%s", s, l.String())
+		}
+	}
 }
 
 func (l *lines) count(s string) int { return strings.Count(l.String(), s) }

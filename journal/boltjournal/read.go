@@ -75,7 +75,7 @@ func (f *file) read(s *state, from, end uint64, dst []tweetstream.Entry) (n int,
 	r := reading{end: end, dst: dst}
 	for at := from; at < end; at++ {
 		r.n, r.bytes, r.inside = 0, 0, false
-		err = f.view(func(tx *bbolt.Tx) error { return r.run(tx, at) })
+		err = f.view(func(tx *bbolt.Tx) error { return r.run(f, tx, at) })
 		if r.n > 0 {
 			err = nil // what was read is whole
 		}
@@ -108,7 +108,7 @@ type reading struct {
 	inside bool // the pages of a chunk are being read
 }
 
-func (r *reading) run(tx *bbolt.Tx, from uint64) error {
+func (r *reading) run(f *file, tx *bbolt.Tx, from uint64) error {
 	log := tx.Bucket(logName)
 	if log == nil {
 		return ErrDamaged
@@ -116,7 +116,7 @@ func (r *reading) run(tx *bbolt.Tx, from uint64) error {
 	chunks := log.Cursor()
 	for first, _ := seek(chunks, from); first != nil; first, _ = chunks.Next() {
 		r.inside = true
-		b := log.Bucket(first)
+		b := f.part(log, logName, first)
 		if b == nil {
 			r.bad, r.inside = true, false
 			continue

@@ -59,7 +59,7 @@ func Stat(ctx context.Context, dir string) (Stats, error) { return stat(ctx, dir
 func Check(ctx context.Context, dir string) (Stats, error) { return stat(ctx, dir, true) }
 
 func stat(ctx context.Context, dir string, check bool) (Stats, error) {
-	f, s, err := openOffline(dir, true, nil)
+	f, s, err := openOffline(dir, readOnly, nil)
 	if err != nil {
 		return Stats{}, err
 	}
@@ -82,7 +82,7 @@ func stat(ctx context.Context, dir string, check bool) (Stats, error) {
 
 // openOffline opens the file in a folder that no program uses. A nil bad stops at
 // the first part that is damaged.
-func openOffline(dir string, readOnly bool, bad func(what string) error) (*file, *state, error) {
+func openOffline(dir string, how access, bad func(what string) error) (*file, *state, error) {
 	path, err := filePath(dir)
 	if err != nil {
 		return nil, nil, err
@@ -93,7 +93,7 @@ func openOffline(dir string, readOnly bool, bad func(what string) error) (*file,
 	if info, err := os.Stat(path); err == nil && info.Size() == 0 {
 		return nil, nil, damaged(path, "it is empty")
 	}
-	f, err := openFile(path, readOnly)
+	f, err := openFile(path, how)
 	if err != nil {
 		return nil, nil, err
 	}

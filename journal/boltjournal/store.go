@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-
-	"github.com/tweetstream-go/tweetstream"
 )
 
 // The file has these buckets:
@@ -139,14 +137,16 @@ func (c *cursor) parse(name string, v []byte) (ok bool) {
 // cursorKey leaves room for a sink without a name.
 func cursorKey(name string) []byte { return append([]byte{'/'}, name...) }
 
-// headPart is the part without which nothing can be read.
-const headPart = "its head"
-
 // load reads the state; a nil one stands for a file that was just made. What is
 // damaged is handed to bad, which may return an error to stop at.
 func (f *file) load(bad func(what string) error) (s *state, err error) {
 	err = f.view(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(metaName)
+		for _, name := range [][]byte{metaName, cursorsName, chunksName, logName, idsName} {
+			if err := f.unsound[string(name)]; err != nil {
+				return damaged(f.path, err.Error())
+			}
+		}
 		if meta == nil {
 			if k, _ := tx.Cursor().First(); k == nil {
 				return nil
@@ -171,8 +171,12 @@ func (f *file) load(bad func(what string) error) (s *state, err error) {
 			s.next, n = binary.Uvarint(head)
 			ok = n > 0 && last.parse(head[max(n, 0):])
 		}
-		if !ok {
-			return bad(headPart)
+		lacking := !ok
+		if lacking {
+			if err := bad("its head"); err != nil {
+				return err
+			}
+			s.next, last = 0, chunk{}
 		}
 		if v := meta.Get(stateKey); v != nil {
 			if v, ok := whole(atState, v); ok {
@@ -183,11 +187,14 @@ func (f *file) load(bad func(what string) error) (s *state, err error) {
 		}
 		for k, v := range each(cursors) {
 			var c cursor
-			if name := string(k[1:]); c.parse(name, v) {
-				s.cursors[name] = c
-			} else if err := bad(fmt.Sprintf("the cursor of %.60q", name)); err != nil {
-				return err
+			name := string(k[min(len(k), 1):])
+			if !c.parse(name, v) {
+				if err := bad(fmt.Sprintf("the cursor of %.60q", name)); err != nil {
+					return err
+				}
+				c = cursor{0, time.Now().Unix()} // the oldest, so that nothing is passed by
 			}
+			s.cursors[name] = c
 		}
 		for k, v := range each(chunks) {
 			var c chunk
@@ -196,6 +203,7 @@ func (f *file) load(bad func(what string) error) (s *state, err error) {
 				if err := bad("a chunk's summary"); err != nil {
 					return err
 				}
+				lacking = true
 				continue
 			}
 			s.chunks = append(s.chunks, c)
@@ -208,9 +216,60 @@ func (f *file) load(bad func(what string) error) (s *state, err error) {
 				s.indexed = append(s.indexed, first)
 			}
 		}
+		if lacking {
+			f.rebuild(s, log, ids)
+		}
 		return nil
 	})
 	return s, err
+}
+
+// rebuild finds the chunks where they stand, for Salvage, and from them, the index
+// and the cursors what the next position must be at least.
+func (f *file) rebuild(s *state, log, ids *bbolt.Bucket) {
+	known := map[uint64]chunk{}
+	for _, c := range s.chunks {
+		known[c.first] = c
+	}
+	s.chunks = nil
+	for k := range each(log) {
+		first, ok := position(k)
+		if !ok {
+			continue
+		}
+		c, ok := known[first]
+		if !ok {
+			c = chunk{first: first, stored: time.Now().Unix()}
+		}
+		s.chunks = append(s.chunks, c)
+		if b := f.part(log, logName, k); b != nil {
+			k, v := b.Cursor().Last()
+			if pos, ok := position(k); ok {
+				block, _ := parseBlock(pos, v)
+				s.next = max(s.next, pos+uint64(max(block.left, 1)))
+			}
+		}
+	}
+	for _, first := range s.indexed {
+		if b := f.part(ids, idsName, key(first)); b != nil {
+			k, v := b.Cursor().Last()
+			if pos, ok := position(k); ok {
+				all, _ := appendIndexed(nil, pos, v)
+				s.next = max(s.next, pos+uint64(len(all)))
+			}
+		}
+	}
+	for _, c := range s.cursors {
+		s.next = max(s.next, c.pos)
+	}
+}
+
+// part returns a bucket in another; nil if it is not there, or not to be touched.
+func (f *file) part(in *bbolt.Bucket, name, k []byte) *bbolt.Bucket {
+	if f.unsound[string(name)+"/"+string(k)] != nil {
+		return nil
+	}
+	return in.Bucket(k)
 }
 
 // each yields what a bucket holds; the value of a bucket in it is nil.
@@ -220,265 +279,4 @@ func each(b *bbolt.Bucket) func(yield func(k, v []byte) bool) {
 		for k, v := c.First(); k != nil && yield(k, v); k, v = c.Next() {
 		}
 	}
-}
-
-// writing is a transaction in the making: the state that will be, and the memory
-// of values, which bbolt refers to until it is committed.
-type writing struct {
-	*config
-	tx    *bbolt.Tx
-	state *state
-	arena []byte
-	now   int64
-}
-
-// begin begins a transaction. A list of few free pages is stored with each
-// commit, so that opening need not walk through all pages; a long list would cost
-// more than the tweets, and then little is left to walk through.
-func (f *file) begin(c *config, s *state, arena []byte) (*writing, error) {
-	f.db.NoFreelistSync = f.freePages() > c.syncedPages
-	tx, err := f.db.Begin(true)
-	if err != nil {
-		return nil, err
-	}
-	return &writing{config: c, tx: tx, state: s.clone(), arena: arena[:0], now: time.Now().Unix()}, nil
-}
-
-func (f *file) freePages() int {
-	st := f.db.Stats()
-	return st.FreePageN + st.PendingPageN
-}
-
-// used returns how many bytes of the file are in use.
-func (f *file) used() (n int64, err error) {
-	err = f.view(func(tx *bbolt.Tx) error {
-		n = tx.Size() - int64(f.freePages())*int64(f.db.Info().PageSize)
-		return nil
-	})
-	return n, err
-}
-
-// create makes the buckets of a new file.
-func (w *writing) create() error {
-	for _, name := range [][]byte{metaName, cursorsName, chunksName, logName, idsName} {
-		if _, err := w.tx.CreateBucketIfNotExists(name); err != nil {
-			return err
-		}
-	}
-	return w.tx.Bucket(metaName).Put(formatKey, format)
-}
-
-// put appends tweets to the log and the index.
-func (w *writing) put(tweets []*tweetstream.Tweet) error {
-	log, ids := w.tx.Bucket(logName), w.tx.Bucket(idsName)
-	for len(tweets) > 0 {
-		if n := len(w.state.chunks); n == 0 || w.state.chunks[n-1].count >= w.chunkCount || w.state.chunks[n-1].bytes >= w.chunkBytes {
-			if err := w.rotate(); err != nil {
-				return err
-			}
-		}
-		c := &w.state.chunks[len(w.state.chunks)-1]
-		blocks, err := log.CreateBucketIfNotExists(key(c.first))
-		if err != nil {
-			return err
-		}
-		blocks.FillPercent = 1
-		first, all := w.state.next, tweets
-		for len(tweets) > 0 && c.count < w.chunkCount && c.bytes < w.chunkBytes {
-			n, size := 0, 0
-			for n < len(tweets) && c.count < w.chunkCount && (n == 0 || size < blockSize) {
-				t := tweets[n]
-				size += entryLen(t) + checksumSize
-				received := t.Received.Unix()
-				if c.count == 0 {
-					c.oldest, c.newest = received, received
-				}
-				c.oldest, c.newest = min(c.oldest, received), max(c.newest, received)
-				if t.Deleted {
-					c.tombstones++
-				}
-				c.count++
-				n++
-			}
-			begin := len(w.arena)
-			w.arena = appendBlock(w.arena, w.state.next, tweets[:n])
-			value := w.arena[begin:len(w.arena):len(w.arena)]
-			if err := blocks.Put(key(w.state.next), value); err != nil {
-				return err
-			}
-			c.bytes += uint64(len(value))
-			w.state.next += uint64(n)
-			tweets = tweets[n:]
-		}
-		c.stored = w.now
-		records, err := ids.CreateBucketIfNotExists(key(c.first))
-		if err != nil {
-			return err
-		}
-		records.FillPercent = 1
-		begin := len(w.arena)
-		w.arena = appendIndex(w.arena, first, all[:len(all)-len(tweets)])
-		if err := records.Put(key(first), w.arena[begin:len(w.arena):len(w.arena)]); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// rotate begins a new chunk at the end.
-func (w *writing) rotate() error {
-	s := w.state
-	if n := len(s.chunks); n > 0 {
-		if err := w.putChunk(&s.chunks[n-1]); err != nil {
-			return err
-		}
-	}
-	s.chunks = append(s.chunks, chunk{first: s.next})
-	s.indexed = append(s.indexed, s.next)
-	return nil
-}
-
-// putChunk stores the summary of a chunk that is not the last.
-func (w *writing) putChunk(c *chunk) error {
-	begin := len(w.arena)
-	w.arena = c.append(w.arena)
-	w.arena = appendChecksum(w.arena, begin, atChunk+c.first)
-	return w.tx.Bucket(chunksName).Put(key(c.first), w.arena[begin:len(w.arena):len(w.arena)])
-}
-
-// drop drops the oldest chunk, which must not be the last.
-func (w *writing) drop() error {
-	k := key(w.state.chunks[0].first)
-	if err := w.tx.Bucket(logName).DeleteBucket(k); err != nil {
-		return err
-	}
-	w.state.chunks = w.state.chunks[1:]
-	return w.tx.Bucket(chunksName).Delete(k)
-}
-
-// dropIDs drops the index of what is gone, but for the newest ids.
-func (w *writing) dropIDs() error {
-	s := w.state
-	for len(s.indexed) > 1 && s.indexed[1] <= s.first() && s.next-s.indexed[1] >= w.ids {
-		if err := w.tx.Bucket(idsName).DeleteBucket(key(s.indexed[0])); err != nil {
-			return err
-		}
-		s.indexed = s.indexed[1:]
-	}
-	return nil
-}
-
-func (w *writing) putCursor(name string, c cursor) error {
-	w.state.cursors[name] = c
-	return w.tx.Bucket(cursorsName).Put(cursorKey(name), c.append(name))
-}
-
-func (w *writing) forget(name string) error {
-	delete(w.state.cursors, name)
-	return w.tx.Bucket(cursorsName).Delete(cursorKey(name))
-}
-
-func (w *writing) putState(source []byte) error {
-	w.state.source = append([]byte{}, source...)
-	begin := len(w.arena)
-	w.arena = append(w.arena, source...)
-	w.arena = appendChecksum(w.arena, begin, atState)
-	return w.tx.Bucket(metaName).Put(stateKey, w.arena[begin:len(w.arena):len(w.arena)])
-}
-
-// commit commits the transaction. Whether it failed or not, the transaction is
-// over.
-func (w *writing) commit() error {
-	var last chunk
-	if n := len(w.state.chunks); n > 0 {
-		last = w.state.chunks[n-1]
-	}
-	begin := len(w.arena)
-	w.arena = last.append(binary.AppendUvarint(w.arena, w.state.next))
-	w.arena = appendChecksum(w.arena, begin, atHead)
-	if err := w.tx.Bucket(metaName).Put(headKey, w.arena[begin:len(w.arena):len(w.arena)]); err != nil {
-		return err
-	}
-	if err := w.tx.Commit(); err != nil || w.failed == nil {
-		return err
-	}
-	return w.failed()
-}
-
-// rollback gives the transaction up, if it is not over.
-func (w *writing) rollback() {
-	if w.tx.DB() != nil {
-		_ = w.tx.Rollback()
-	}
-}
-
-// repair makes the file what w.state says, after a commit of which it is not
-// known what has reached the disk.
-func (w *writing) repair() error {
-	s := w.state
-	log, ids, chunks := w.tx.Bucket(logName), w.tx.Bucket(idsName), w.tx.Bucket(chunksName)
-	if s.source != nil {
-		if err := w.putState(s.source); err != nil {
-			return err
-		}
-	} else if err := w.tx.Bucket(metaName).Delete(stateKey); err != nil {
-		return err
-	}
-	cut := func(parent *bbolt.Bucket) (kept map[uint64]bool, err error) {
-		kept = map[uint64]bool{}
-		var gone [][]byte
-		var last []byte
-		for k := range each(parent) {
-			if first, ok := position(k); ok && first >= s.next {
-				gone = append(gone, bytes.Clone(k))
-			} else if ok {
-				kept[first] = true
-				last = bytes.Clone(k)
-			}
-		}
-		for _, k := range gone {
-			if err := parent.DeleteBucket(k); err != nil {
-				return nil, err
-			}
-		}
-		if last == nil {
-			return kept, nil
-		}
-		b := parent.Bucket(last)
-		gone = gone[:0]
-		c := b.Cursor()
-		for k, _ := c.Seek(key(s.next)); k != nil; k, _ = c.Next() {
-			gone = append(gone, bytes.Clone(k))
-		}
-		for _, k := range gone {
-			if err := b.Delete(k); err != nil {
-				return nil, err
-			}
-		}
-		return kept, nil
-	}
-	kept, err := cut(log)
-	if err != nil {
-		return err
-	}
-	s.chunks = slices.DeleteFunc(s.chunks, func(c chunk) bool { return !kept[c.first] })
-	if kept, err = cut(ids); err != nil {
-		return err
-	}
-	s.indexed = slices.DeleteFunc(s.indexed, func(first uint64) bool { return !kept[first] })
-	var stale [][]byte
-	for k := range each(chunks) {
-		stale = append(stale, bytes.Clone(k))
-	}
-	for _, k := range stale {
-		if err := chunks.Delete(k); err != nil {
-			return err
-		}
-	}
-	for i := range max(len(s.chunks)-1, 0) {
-		if err := w.putChunk(&s.chunks[i]); err != nil {
-			return err
-		}
-	}
-	return nil
 }
