@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,11 +46,13 @@ func (p problem) response(status int) Response {
 }
 
 func respond(status int, body any) Response {
-	b, err := json.Marshal(body)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // a Post is found as it was sent
+	if err := e.Encode(body); err != nil {
 		panic("xtest: " + err.Error()) // only types of this package come here
 	}
-	return Response{Status: status, Body: string(b)}
+	return Response{Status: status, Body: strings.TrimSuffix(b.String(), "\n")}
 }
 
 // Problem returns X's own answer with this status: 401, 402 (out of credits),
