@@ -178,6 +178,7 @@ func invalidBody(message string) Response {
 // minutes for each endpoint.
 type rateLimits struct {
 	enforce atomic.Bool
+	unsaid  atomic.Bool // no header tells of them
 
 	mu      sync.Mutex
 	windows map[string]*window
@@ -220,7 +221,7 @@ func (l *rateLimits) spent(method, path string, now time.Time) bool {
 
 func (l *rateLimits) header(h http.Header, method, path string, now time.Time) {
 	limit := limitOf(method, path)
-	if limit == 0 {
+	if limit == 0 || l.unsaid.Load() {
 		return
 	}
 	l.mu.Lock()
