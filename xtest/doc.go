@@ -87,6 +87,7 @@
 //	search-late=D               search finds Posts only D after they were made
 //	backfill=on, =400, =403     backfill works, or is refused
 //	limits=on, limits=off       rate limits are enforced or not
+//	limits=none                 nor do headers tell of them: a program does not wait
 //
 // [Server.Fail] gives answers that are not among these.
 //

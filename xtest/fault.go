@@ -81,10 +81,13 @@ var kinds = map[string]func(arg string) (fault, error){
 		return fault{once: true, do: func(s *Server, _ fault) { s.backfillRefused.Store(status) }}, nil
 	},
 	"limits": func(arg string) (fault, error) {
-		if arg != "on" && arg != "off" {
-			return fault{}, errors.New("want on or off")
+		if arg != "on" && arg != "off" && arg != "none" {
+			return fault{}, errors.New("want on, off or none")
 		}
-		return fault{once: true, do: func(s *Server, _ fault) { s.limits.enforce.Store(arg == "on") }}, nil
+		return fault{once: true, do: func(s *Server, _ fault) {
+			s.limits.enforce.Store(arg == "on")
+			s.limits.unsaid.Store(arg == "none")
+		}}, nil
 	},
 }
 

@@ -2,7 +2,9 @@ package xtest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,9 +27,11 @@ type entry struct {
 	doc      *doc
 }
 
-// history keeps the newest Posts for search, ordered by id: 100,000 of them, or
-// 128 MiB.
+// history keeps the newest Posts for search, ordered by id: as many as limit says,
+// or if that is below 0, 100,000 of them or 128 MiB.
 type history struct {
+	limit int // set before the first Post
+
 	mu      sync.Mutex
 	entries []entry
 	bytes   int
@@ -51,7 +55,11 @@ func (h *history) add(e entry) {
 	}
 	h.bytes += len(e.data) + len(e.includes)
 	drop := 0
-	for len(h.entries)-drop > historyPosts || h.bytes > historyBytes {
+	posts, bytes := h.limit, math.MaxInt
+	if h.limit < 0 {
+		posts, bytes = historyPosts, historyBytes
+	}
+	for len(h.entries)-drop > posts || h.bytes > bytes {
 		h.bytes -= len(h.entries[drop].data) + len(h.entries[drop].includes)
 		h.entries[drop] = entry{}
 		drop++
@@ -93,6 +101,24 @@ func (s *Server) IDs() []string {
 		ids = append(ids, strconv.FormatUint(id, 10))
 	}
 	return ids
+}
+
+// Data returns a Post as the member "data" of its message holds it, on the streams
+// and in answers of search; nil if there is no such Post, or it has become too old
+// for search, see [History]. The caller must not change it.
+func (s *Server) Data(id string) []byte {
+	n, err := strconv.ParseUint(id, 10, 64)
+	if err != nil {
+		return nil
+	}
+	s.history.mu.Lock()
+	defer s.history.mu.Unlock()
+	entries := s.history.entries
+	i, ok := slices.BinarySearchFunc(entries, n, func(e entry, id uint64) int { return cmp.Compare(e.id, id) })
+	if !ok {
+		return nil
+	}
+	return entries[i].data
 }
 
 // parseEntry reads a Post that was sent by hand. What is not one is not found by

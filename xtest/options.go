@@ -29,6 +29,7 @@ type config struct {
 	rules       []rule
 	noBackfill  bool
 	enforce     bool
+	history     int
 	script      string
 	faults      []fault
 }
@@ -96,6 +97,13 @@ func ReplayFile(path string) Option {
 	return func(c *config) { c.replay, c.replayPath = nil, path }
 }
 
+// History lets recent search and backfill find the newest n Posts. By default
+// they find 100,000, or less if these are more than 128 MiB; with History only
+// their number counts. A Post takes 3 to 8 kB.
+func History(n int) Option {
+	return func(c *config) { c.history = n }
+}
+
 // KeepAlive sets how long a stream is silent before the server sends "\r\n". By
 // default 20 s, as on X.
 func KeepAlive(d time.Duration) Option {
@@ -122,7 +130,7 @@ func SampleFraction(f float64) Option {
 
 // newConfig applies the options and checks them, once, in this place.
 func newConfig(opts []Option) (config, error) {
-	c := config{seed: 1, keepAlive: 20 * time.Second, connections: 1, sample: 1}
+	c := config{seed: 1, history: -1, keepAlive: 20 * time.Second, connections: 1, sample: 1}
 	for _, o := range opts {
 		o(&c)
 	}
@@ -140,6 +148,9 @@ func newConfig(opts []Option) (config, error) {
 	}
 	if c.limit < 0 {
 		bad("Limit", "want 0 or more Posts", c.limit)
+	}
+	if c.history < -1 {
+		bad("History", "want 0 or more Posts", c.history)
 	}
 	if c.keepAlive <= 0 {
 		bad("KeepAlive", "want a time above 0", c.keepAlive)

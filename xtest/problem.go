@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -45,11 +46,13 @@ func (p problem) response(status int) Response {
 }
 
 func respond(status int, body any) Response {
-	b, err := json.Marshal(body)
-	if err != nil {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // a Post is found as it was sent
+	if err := e.Encode(body); err != nil {
 		panic("xtest: " + err.Error()) // only types of this package come here
 	}
-	return Response{Status: status, Body: string(b)}
+	return Response{Status: status, Body: strings.TrimSuffix(b.String(), "\n")}
 }
 
 // Problem returns X's own answer with this status: 401, 402 (out of credits),
@@ -175,6 +178,7 @@ func invalidBody(message string) Response {
 // minutes for each endpoint.
 type rateLimits struct {
 	enforce atomic.Bool
+	unsaid  atomic.Bool // no header tells of them
 
 	mu      sync.Mutex
 	windows map[string]*window
@@ -217,7 +221,7 @@ func (l *rateLimits) spent(method, path string, now time.Time) bool {
 
 func (l *rateLimits) header(h http.Header, method, path string, now time.Time) {
 	limit := limitOf(method, path)
-	if limit == 0 {
+	if limit == 0 || l.unsaid.Load() {
 		return
 	}
 	l.mu.Lock()

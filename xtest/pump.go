@@ -136,7 +136,8 @@ func (b *batch) add(s *Server, p *post, rules []*rule) {
 		b.sampled = append(append(b.sampled, message...), "\r\n"...)
 		b.ns++
 	}
-	s.history.add(entry{id: p.id, at: p.at, data: data, includes: includes, doc: d})
+	// Copies, for the message they are part of has room to spare.
+	s.history.add(entry{id: p.id, at: p.at, data: bytes.Clone(data), includes: bytes.Clone(includes), doc: d})
 }
 
 // appendRules appends the member matching_rules, nothing if no rule matches.

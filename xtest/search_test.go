@@ -144,3 +144,48 @@ func TestSearchFindsWhatWasMissed(t *testing.T) {
 		}
 	})
 }
+
+// A Post is the same on the stream and in search, and Data is that.
+func TestSearchFindsWhatWasSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t)
+		addRule(t, x, "coop", "")
+		s := connect(t, x, streamPath)
+		id := x.Post(xtest.Post{Text: `coop </b> & "co" \ ` + "\u2028 é"})
+		line, err := s.line()
+		if err != nil {
+			t.Fatal(err)
+		}
+		data := string(x.Data(id))
+		if !strings.Contains(data, `</b> & `) || !strings.HasPrefix(line, `{"data":`+data+`,"includes":`) {
+			t.Errorf("Data is\n%s\nthe stream has\n%s", data, line)
+		}
+		if _, a := search(t, x, "query", "coop"); string(a.Data) != "["+data+"]" {
+			t.Errorf("Data is\n%s\nsearch has\n%s", data, a.Data)
+		}
+		for _, id := range []string{"1", "x", ""} {
+			if data := x.Data(id); data != nil {
+				t.Errorf("Data(%q) = %q", id, data)
+			}
+		}
+	})
+}
+
+func TestHistory(t *testing.T) {
+	for n, found := range map[int]int{0: 0, 2: 2, 5: 3} {
+		synctest.Test(t, func(t *testing.T) {
+			x := newServer(t, xtest.History(n))
+			var want []string // newest first
+			for range 3 {
+				want = append([]string{x.Post(xtest.Post{Text: "coop"})}, want...)
+			}
+			got, _ := search(t, x, "query", "coop")
+			if diff := cmp.Diff(want[:found], got); diff != "" {
+				t.Errorf("History(%d) (-want +got):\n%s", n, diff)
+			}
+			if x.Data(want[2]) != nil != (found == 3) {
+				t.Errorf("History(%d): Data of the oldest is %q", n, x.Data(want[2]))
+			}
+		})
+	}
+}

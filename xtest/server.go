@@ -89,6 +89,7 @@ func New(opts ...Option) (*Server, error) {
 		s.shift = bubbleStart.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
 	}
 	s.maker = newMaker(cfg.seed)
+	s.history.limit = cfg.history
 	if err := s.firstRules(); err != nil {
 		return nil, err
 	}

@@ -89,8 +89,9 @@
 // # Gaps and costs
 //
 // What X sends while the stream is not there is asked for again, by recent search
-// and at most 15 minutes and 1,000 Posts of it; --recover sets other limits. With
-// --checkpoint that is done after a restart too. A gap that stays is named in the
+// and at most 15 minutes and 1,000 Posts of it; --recover sets other limits. On
+// plans that have it, --backfill 5m lets X send it again itself, up to 5 minutes of
+// it. With --checkpoint or --journal that is done after a restart too. A gap that stays is named in the
 // log with the command that fills it: recover, which buys at most --posts.
 //
 // Each Post that X sends is billed, once a UTC day. When the --budget is spent the

@@ -21,6 +21,8 @@ type runCmd struct {
 
 	Prune   *string `placeholder:"PREFIX" help:"At the start, delete the rules at X that are not declared here and whose tag begins with PREFIX."`
 	Recover string  `default:"15m/1000" placeholder:"TIME/POSTS" help:"After a gap ask for what X sent up to TIME ago, and for up to so many Posts, for each is billed; or none (${default})."`
+	// Zero: it is not tried.
+	Backfill time.Duration `placeholder:"TIME" help:"On plans that have it, let X send again what was missed up to TIME ago, 1m to 5m, instead of asking for it by search. By default it is not tried."`
 	money
 
 	keeps
@@ -94,6 +96,9 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 	if c.Prune != nil && *c.Prune == "" {
 		return nil, nil, misuse("--prune: the PREFIX is empty, and would stand for every rule, of other programs too")
 	}
+	if s.level("backfill") != unset && (c.Backfill < time.Minute || c.Backfill > 5*time.Minute) {
+		return nil, nil, misuse("%s: want 1m to 5m, not %v", s.given("backfill"), c.Backfill)
+	}
 	rules, err := declared(c.Tag, c.Rule, s)
 	if err != nil {
 		return nil, nil, err
@@ -132,7 +137,7 @@ func (c *runCmd) costOptions(s *settings) ([]xstream.Option, error) {
 		return nil, misuse("%s %q: %w", s.given("recover"), c.Recover, err)
 	}
 	opts, err := c.money.options(s)
-	return append(opts, xstream.Recover(back, posts)), err
+	return append(opts, xstream.Recover(back, posts), xstream.Backfill(c.Backfill)), err
 }
 
 func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger *slog.Logger) []xstream.Option {

@@ -366,6 +366,30 @@ func TestSearchIsAskedAgain(t *testing.T) {
 	})
 }
 
+// An answer 200 that holds an error, or nothing at all, is no page without Posts:
+// search is asked again, and the gap is not taken for recovered.
+func TestSearchAnswersAnError(t *testing.T) {
+	for _, fault := range []string{"nostream", "html200", "empty"} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			s := start(t, nil, xstream.Token("secret"), append(opts, originals)...)
+			after(time.Minute)
+			inject(t, x, fault+"@searchx3 503 clean")
+			x.Post(xtest.Post{Text: "coop missed"})
+			after(45 * time.Second)
+			if st := s.Stats(); len(s.got()) != 0 || len(st.OpenGaps) != 1 {
+				t.Errorf("%s: after three such answers %d Posts, and %d open gaps, want one", fault, len(s.got()), len(st.OpenGaps))
+			}
+			after(time.Minute)
+			s.stop()
+			if st := s.Stats(); len(s.got()) != 1 || st.RecoveredGaps != 1 || st.LostGaps != 0 {
+				t.Errorf("%s: %d Posts, want the one that was missed: %+v", fault, len(s.got()), st)
+			}
+		})
+	}
+}
+
 func TestBackfill(t *testing.T) {
 	for name, c := range map[string]struct {
 		refusal  *xtest.Response

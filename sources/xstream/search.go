@@ -125,7 +125,7 @@ func parsePage(body []byte) (*page, error) {
 		Data     json.RawMessage            `json:"data"`
 		Includes map[string]json.RawMessage `json:"includes"`
 		Errors   json.RawMessage            `json:"errors"`
-		Meta     struct {
+		Meta     *struct {
 			Next string `json:"next_token"`
 		} `json:"meta"`
 	}
@@ -133,7 +133,13 @@ func parsePage(body []byte) (*page, error) {
 	if err := json.Unmarshal(body, &answer); err != nil && !errors.As(err, &shape) {
 		return nil, errPage
 	}
-	p := &page{next: answer.Meta.Next, includes: includes{}}
+	p := &page{includes: includes{}}
+	switch {
+	case answer.Meta != nil:
+		p.next = answer.Meta.Next
+	case len(answer.Data) == 0:
+		return nil, errPage // an error with status 200 is no page without Posts
+	}
 	if len(answer.Data) > 0 && json.Unmarshal(answer.Data, &p.posts) != nil {
 		return nil, errPage
 	}
