@@ -32,7 +32,7 @@ func checkTarget(ctx context.Context, r *report, t target) {
 		_ = l.Close()
 		r.add(ok, what, t.listen+" is free to listen on", "")
 	default:
-		r.add(ok, what, "", "")
+		r.add(ok, what, "standard output", "")
 	}
 }
 

@@ -51,7 +51,7 @@ func (c *rulesEstimateCmd) Run(ctx context.Context, common *common, s *settings,
 			ask++
 		}
 	}
-	price := fmt.Sprintf("%d requests at $%.3f: $%.3f", ask, priceCount, float64(ask)*priceCount)
+	price := fmt.Sprintf("%s at $%.3f: $%.3f", plural(ask, "request"), priceCount, float64(ask)*priceCount)
 	if !c.Yes {
 		return misuse("X is not asked yet, for it bills that (%s): give --yes too", price)
 	}
