@@ -123,7 +123,7 @@ func (c *checkCmd) checkX(ctx context.Context, r *report, source *xstream.Source
 	defer cancel()
 	diff, err := source.DiffRules(ctx)
 	if err != nil {
-		what, action := "X", "look at the network and --api-url; X's own state is at https://docs.x.com/status"
+		what, action := "X", "look at the network and --api-url"
 		if answer, isAnswer := errors.AsType[*xstream.Error](err); isAnswer {
 			what, action = "token", "" // the error has it
 			if answer.Status != 401 && answer.Status != 403 {
