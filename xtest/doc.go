@@ -12,6 +12,7 @@
 //	GET       /2/tweets/search/stream         Posts that match a rule, with matching_rules
 //	GET       /2/tweets/sample/stream         all Posts, or a fraction of them
 //	GET       /2/tweets/search/recent         what the filtered stream sent or would have sent, newest first
+//	GET       /2/tweets/counts/recent         how many of these there were, by minute, hour or day
 //	GET       /2/connections                  the streams that are connected
 //	DELETE    /2/connections/all              or /filtered_stream, /sample_stream: ends them
 //	GET       /2/usage/tweets                 how many messages were sent, and found by search
@@ -73,7 +74,8 @@
 //	flood[=N]                   N made-up Posts at once, by default 1000
 //
 // These answer the next request, or the next N of them with xN, or all with x*. It
-// is one for a stream, unless @rules, @search, @connections or @usage says else:
+// is one for a stream, unless @rules, @search, @counts, @connections or @usage says
+// else:
 //
 //	400 … 599                   X's own answer with this status
 //	toomany                     429 TooManyConnections

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 // encode writes the message as the sampled stream sends it; data and includes
@@ -81,7 +83,7 @@ func (p *post) appendField(b []byte, name string) []byte {
 	case "text":
 		return appendString(b, p.shown(), p.ascii)
 	case "note_tweet":
-		if p.kind&isRetweet != 0 || utf8.RuneCountInString(p.text) <= shortText {
+		if p.kind&rulelang.IsRetweet != 0 || utf8.RuneCountInString(p.text) <= shortText {
 			return b
 		}
 		b = append(b, `{"text":`...)
@@ -120,18 +122,18 @@ func (p *post) appendField(b []byte, name string) []byte {
 		return append(appendID(b, p.id), ']')
 	case "edit_controls":
 		b = append(b, `{"edits_remaining":5,"is_edit_eligible":`...)
-		b = strconv.AppendBool(b, p.kind&isRetweet == 0)
+		b = strconv.AppendBool(b, p.kind&rulelang.IsRetweet == 0)
 		b = append(b, `,"editable_until":`...)
 		return append(appendTime(b, p.at.Add(time.Hour)), '}')
 	case "referenced_tweets":
 		if p.ref == nil {
 			return b
 		}
-		kind := map[flag]string{isRetweet: "retweeted", isReply: "replied_to", isQuote: "quoted"}[p.kind]
+		kind := map[rulelang.Flag]string{rulelang.IsRetweet: "retweeted", rulelang.IsReply: "replied_to", rulelang.IsQuote: "quoted"}[p.kind]
 		b = append(b, `[{"type":"`+kind+`","id":`...)
 		return append(appendID(b, p.ref.id), '}', ']')
 	case "in_reply_to_user_id":
-		if p.kind&isReply != 0 {
+		if p.kind&rulelang.IsReply != 0 {
 			b = appendString(b, p.ref.author.id, false)
 		}
 	case "attachments":
@@ -182,7 +184,7 @@ func (p *post) appendAttachments(b []byte) []byte {
 
 // appendEntities appends the entities of a text, nothing if it has none.
 func (p *post) appendEntities(b []byte, text string) []byte {
-	found := findEntities(text)
+	found := rulelang.FindEntities(text)
 	start := len(b)
 	for _, kind := range []struct {
 		sign byte
@@ -190,15 +192,15 @@ func (p *post) appendEntities(b []byte, text string) []byte {
 	}{{'@', "mentions"}, {'#', "hashtags"}, {'u', "urls"}, {'$', "cashtags"}} {
 		n := 0
 		for _, e := range found {
-			if e.kind != kind.sign || e.kind == 'u' && p.linkOf(e.text) == nil {
+			if e.Kind != kind.sign || e.Kind == 'u' && p.linkOf(e.Text) == nil {
 				continue
 			}
 			if n++; n == 1 {
 				b = append(b, `,"`+kind.name+`":[`...)
 			}
 			b = append(b, `{"start":`...)
-			b = append(strconv.AppendInt(b, int64(e.start), 10), `,"end":`...)
-			b = append(strconv.AppendInt(b, int64(e.end), 10), ',')
+			b = append(strconv.AppendInt(b, int64(e.Start), 10), `,"end":`...)
+			b = append(strconv.AppendInt(b, int64(e.End), 10), ',')
 			b = append(p.appendEntity(b, e), '}', ',')
 		}
 		if n > 0 {
@@ -221,22 +223,22 @@ func (p *post) linkOf(short string) *link {
 	return nil
 }
 
-func (p *post) appendEntity(b []byte, e entity) []byte {
-	switch e.kind {
+func (p *post) appendEntity(b []byte, e rulelang.Entity) []byte {
+	switch e.Kind {
 	case '@':
-		b = appendString(append(b, `"username":`...), e.text, false)
+		b = appendString(append(b, `"username":`...), e.Text, false)
 		for _, u := range p.mentioned {
-			if strings.EqualFold(u.username, e.text) {
+			if strings.EqualFold(u.username, e.Text) {
 				return appendString(append(b, `,"id":`...), u.id, false)
 			}
 		}
 		return b
 	case 'u':
-		l := p.linkOf(e.text)
+		l := p.linkOf(e.Text)
 		display := strings.TrimPrefix(strings.TrimPrefix(l.long, "https://"), "http://")
 		if l.media != "" {
-			display = "pic.twitter.com/" + strings.TrimPrefix(l.short, shortLink)
-		} else if n := prefix(display, 26, func(rune) bool { return true }); n < len(display) {
+			display = "pic.twitter.com/" + strings.TrimPrefix(l.short, rulelang.ShortLink)
+		} else if n := rulelang.Prefix(display, 26, func(rune) bool { return true }); n < len(display) {
 			display = display[:n] + "…"
 		}
 		b = appendString(append(b, `"url":`...), l.short, p.ascii)
@@ -253,7 +255,7 @@ func (p *post) appendEntity(b []byte, e entity) []byte {
 		}
 		return b
 	}
-	return appendString(append(b, `"tag":`...), e.text, p.ascii)
+	return appendString(append(b, `"tag":`...), e.Text, p.ascii)
 }
 
 // appendIncludes appends users, tweets, media, polls and places.
@@ -270,7 +272,7 @@ func (p *post) appendIncludes(b []byte) []byte {
 		for _, u := range p.ref.mentioned {
 			add(u)
 		}
-		if p.kind&isRetweet == 0 {
+		if p.kind&rulelang.IsRetweet == 0 {
 			all = slices.Concat(all, p.ref.media)
 		}
 	}

@@ -1,18 +1,20 @@
 package xtest
 
+import "github.com/tweetstream-go/tweetstream/internal/rulelang"
+
 // ParseRule is for the fuzz target.
 func ParseRule(value string) error {
-	_, err := parseRule(value)
+	_, err := rulelang.Parse(value)
 	return err
 }
 
 // MatchRule reports whether a rule that must be valid matches a text.
 func MatchRule(value, text string) (bool, error) {
-	n, err := parseRule(value)
+	n, err := rulelang.Parse(value)
 	if err != nil {
 		return false, err
 	}
-	return n.matches(newDoc(text, findEntities(text))), nil
+	return n.Matches(rulelang.NewDoc(text, rulelang.FindEntities(text))), nil
 }
 
 // ParseFaults is for the fuzz target.

@@ -94,6 +94,7 @@ var kinds = map[string]func(arg string) (fault, error){
 // targets are the endpoints that a fault may name behind "@".
 var targets = map[string]string{
 	"stream": "", "rules": rulesPath, "search": recentPath, "connections": connectionsPath, "usage": usagePath,
+	"counts": countsPath,
 }
 
 // disconnectTypes are those that X's documentation knows.

@@ -7,9 +7,10 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 const (
@@ -24,7 +25,7 @@ type entry struct {
 	at       time.Time
 	data     []byte // JSON of the Post
 	includes []byte // JSON of its includes, or nil
-	doc      *doc
+	doc      *rulelang.Doc
 }
 
 // history keeps the newest Posts for search, ordered by id: as many as limit says,
@@ -129,19 +130,8 @@ func parseEntry(raw []byte) (entry, bool) {
 		Includes json.RawMessage `json:"includes"`
 	}
 	var p struct {
-		ID           string    `json:"id"`
-		CreatedAt    time.Time `json:"created_at"`
-		Text         string    `json:"text"`
-		Lang         string    `json:"lang"`
-		AuthorID     string    `json:"author_id"`
-		Conversation string    `json:"conversation_id"`
-		ReplyTo      string    `json:"in_reply_to_user_id"`
-		Note         struct {
-			Text string `json:"text"`
-		} `json:"note_tweet"`
-		Referenced []struct {
-			Type string `json:"type"`
-		} `json:"referenced_tweets"`
+		ID        string    `json:"id"`
+		CreatedAt time.Time `json:"created_at"`
 	}
 	if json.Unmarshal(raw, &m) != nil || json.Unmarshal(m.Data, &p) != nil {
 		return entry{}, false
@@ -150,46 +140,13 @@ func parseEntry(raw []byte) (entry, bool) {
 	if err != nil {
 		return entry{}, false
 	}
-	var inc struct {
-		Users []struct {
-			ID       string `json:"id"`
-			Username string `json:"username"`
-		} `json:"users"`
-		Media []struct {
-			Type string `json:"type"`
-		} `json:"media"`
-	}
-	json.Unmarshal(m.Includes, &inc)
-
-	text := p.Text
-	if p.Note.Text != "" {
-		text = p.Note.Text
-	}
-	d := newDoc(text, findEntities(text))
-	d.lang, d.conversation = strings.ToLower(p.Lang), p.Conversation
-	d.from[0], d.to[0] = p.AuthorID, p.ReplyTo
-	for _, u := range inc.Users {
-		if u.ID == d.from[0] {
-			d.from[1] = strings.ToLower(u.Username)
-		}
-		if u.ID == d.to[0] {
-			d.to[1] = strings.ToLower(u.Username)
-		}
-	}
-	for _, r := range p.Referenced {
-		d.flags |= map[string]flag{"retweeted": isRetweet, "replied_to": isReply, "quoted": isQuote}[r.Type]
-	}
-	for _, m := range inc.Media {
-		d.flags |= hasMedia
-		if m.Type == "photo" {
-			d.flags |= hasImages
-		} else {
-			d.flags |= hasVideos
-		}
+	doc, err := rulelang.PostDoc(m.Data, m.Includes)
+	if err != nil {
+		return entry{}, false
 	}
 	at := p.CreatedAt
 	if at.IsZero() {
 		at = snowflakeTime(id)
 	}
-	return entry{id: id, at: at, data: bytes.Clone(m.Data), includes: bytes.Clone(m.Includes), doc: d}, true
+	return entry{id: id, at: at, data: bytes.Clone(m.Data), includes: bytes.Clone(m.Includes), doc: doc}, true
 }

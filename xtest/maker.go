@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 // epoch is when X's ids begin, in Unix milliseconds: an id has the milliseconds
@@ -84,15 +86,15 @@ func (m *maker) next(now time.Time, topics []string, rules []*rule) *post {
 		return m.compose(id, now, topicWish(r, topics))
 	}
 	var w wish
-	pick(r, rules).node.wish(r, &w)
+	gather(pick(r, rules).node, r, &w)
 	p := m.compose(id, now, w)
 	for _, rule := range rules {
-		if rule.node.matches(p.doc()) {
+		if rule.node.Matches(p.doc()) {
 			return p
 		}
 	}
 	// Something that was added at random is not wanted: now without.
-	w.no |= (isRetweet | isReply | isQuote | hasMedia | hasImages | hasVideos | hasLinks | hasHashtags | hasMentions | hasCashtags) &^ w.want
+	w.no |= (rulelang.IsRetweet | rulelang.IsReply | rulelang.IsQuote | rulelang.HasMedia | rulelang.HasImages | rulelang.HasVideos | rulelang.HasLinks | rulelang.HasHashtags | rulelang.HasMentions | rulelang.HasCashtags) &^ w.want
 	return m.compose(id, now, w)
 }
 
@@ -105,7 +107,7 @@ func (m *maker) byHand(now time.Time, want Post) *post {
 	w := wish{
 		from: strings.ToLower(strings.TrimPrefix(want.Author, "@")),
 		lang: want.Lang,
-		want: map[string]flag{"retweet": isRetweet, "reply": isReply, "quote": isQuote}[want.Kind],
+		want: map[string]rulelang.Flag{"retweet": rulelang.IsRetweet, "reply": rulelang.IsReply, "quote": rulelang.IsQuote}[want.Kind],
 	}
 	if want.Author != "" {
 		m.user(strings.TrimPrefix(want.Author, "@")) // spelled so
@@ -114,7 +116,7 @@ func (m *maker) byHand(now time.Time, want Post) *post {
 		w.parts = topicWish(m.r, subjects).parts
 		return m.compose(m.id(now), now, w)
 	}
-	w.no = isRetweet | isReply | isQuote
+	w.no = rulelang.IsRetweet | rulelang.IsReply | rulelang.IsQuote
 	w.no &^= w.want
 	return m.composeText(m.id(now), now, w, want.Text)
 }
@@ -130,31 +132,31 @@ func (m *maker) composeText(id uint64, at time.Time, w wish, text string) *post 
 	if m.percent(2) {
 		p.edited = m.pastID(at)
 	}
-	kind := w.want & (isRetweet | isReply | isQuote)
+	kind := w.want & (rulelang.IsRetweet | rulelang.IsReply | rulelang.IsQuote)
 	if kind == 0 {
 		switch n := r.IntN(100); {
 		case n < 20:
-			kind = isRetweet
+			kind = rulelang.IsRetweet
 		case n < 38:
-			kind = isReply
+			kind = rulelang.IsReply
 		case n < 50:
-			kind = isQuote
+			kind = rulelang.IsQuote
 		}
 		kind &^= w.no
 	}
 	switch {
-	case kind&isRetweet != 0:
+	case kind&rulelang.IsRetweet != 0:
 		o := w
-		o.from, o.want, o.no = "", w.want&^(isRetweet|isVerified), w.no|isRetweet|isReply|isQuote
+		o.from, o.want, o.no = "", w.want&^(rulelang.IsRetweet|rulelang.IsVerified), w.no|rulelang.IsRetweet|rulelang.IsReply|rulelang.IsQuote
 		p.ref = m.composeText(m.pastID(at), at, o, text)
 		p.ref.at, p.ref.ascii = snowflakeTime(p.ref.id), p.ascii
-		p.kind, p.lang = isRetweet, p.ref.lang
+		p.kind, p.lang = rulelang.IsRetweet, p.ref.lang
 		p.text = "RT @" + p.ref.author.username + ": " + p.ref.text
 		p.links, p.media, p.annotations, p.sensitive = p.ref.links, p.ref.media, p.ref.annotations, p.ref.sensitive
 		p.mentioned = append([]*user{p.ref.author}, p.ref.mentioned...)
 		return p
 	case kind != 0:
-		o := wish{from: w.to, no: isRetweet | isReply | isQuote}
+		o := wish{from: w.to, no: rulelang.IsRetweet | rulelang.IsReply | rulelang.IsQuote}
 		o.parts = topicWish(r, subjects).parts
 		p.ref = m.compose(m.pastID(at), at, o)
 		p.ref.at, p.ref.ascii = snowflakeTime(p.ref.id), p.ascii
@@ -163,21 +165,21 @@ func (m *maker) composeText(id uint64, at time.Time, w wish, text string) *post 
 	}
 	m.write(p, w, text)
 	switch {
-	case p.kind&isReply != 0:
+	case p.kind&rulelang.IsReply != 0:
 		p.conversation = p.ref.id
 		if text == "" {
 			p.text = "@" + p.ref.author.username + " " + p.text
 			p.mentioned = append(p.mentioned, p.ref.author)
 		}
-	case p.kind&isQuote != 0:
+	case p.kind&rulelang.IsQuote != 0:
 		m.link(p, "https://twitter.com/"+p.ref.author.username+"/status/"+strconv.FormatUint(p.ref.id, 10), "")
 	}
 	if w.conversation != "" {
 		p.conversation = mustID(w.conversation)
 	}
-	for _, e := range findEntities(p.text) {
-		if e.kind == '@' {
-			p.mentioned = append(p.mentioned, m.user(e.text))
+	for _, e := range rulelang.FindEntities(p.text) {
+		if e.Kind == '@' {
+			p.mentioned = append(p.mentioned, m.user(e.Text))
 		}
 	}
 	from := r.IntN(len(annotations))
@@ -195,7 +197,7 @@ func (m *maker) author(name string, w wish) *user {
 	}
 	for {
 		u := pick(m.r, m.crowd)
-		if (w.want&isVerified == 0 || u.verified) && (w.no&isVerified == 0 || !u.verified) {
+		if (w.want&rulelang.IsVerified == 0 || u.verified) && (w.no&rulelang.IsVerified == 0 || !u.verified) {
 			return u
 		}
 	}
@@ -244,27 +246,27 @@ func (m *maker) write(p *post, w wish, text string) {
 	if m.percent(30) {
 		b.WriteString(" " + pick(r, emoji))
 	}
-	add := func(f flag, percent int) bool { return w.want&f != 0 || w.no&f == 0 && m.percent(percent) }
-	if add(hasHashtags, 20) {
+	add := func(f rulelang.Flag, percent int) bool { return w.want&f != 0 || w.no&f == 0 && m.percent(percent) }
+	if add(rulelang.HasHashtags, 20) {
 		b.WriteString(" #" + pick(r, subjects))
 	}
-	if add(hasCashtags, 1) {
+	if add(rulelang.HasCashtags, 1) {
 		b.WriteString(" $COOP")
 	}
-	if add(hasMentions, 8) {
+	if add(rulelang.HasMentions, 8) {
 		b.WriteString(" @" + pick(r, m.crowd).username)
 	}
 	p.text = b.String()
-	if add(hasLinks, 18) {
+	if add(rulelang.HasLinks, 18) {
 		m.link(p, w.link, "The long way round: notes on \""+strings.TrimLeft(topic, "#@$")+"\"")
 	}
 	switch {
-	case add(hasImages, 9) || w.want&hasMedia != 0:
+	case add(rulelang.HasImages, 9) || w.want&rulelang.HasMedia != 0:
 		m.attach(p, 1+r.IntN(4), false)
-	case w.want&hasVideos != 0 || w.no&(hasVideos|hasMedia) == 0 && m.percent(4):
+	case w.want&rulelang.HasVideos != 0 || w.no&(rulelang.HasVideos|rulelang.HasMedia) == 0 && m.percent(4):
 		m.attach(p, 1, true)
 	}
-	if w.want&hasVideos != 0 && len(p.media) > 0 && !p.media[0].video {
+	if w.want&rulelang.HasVideos != 0 && len(p.media) > 0 && !p.media[0].video {
 		m.attach(p, 1, true)
 	}
 }
@@ -299,7 +301,7 @@ func (m *maker) token(n int) string {
 	return string(b)
 }
 
-func (m *maker) short() string { return shortLink + m.token(10) }
+func (m *maker) short() string { return rulelang.ShortLink + m.token(10) }
 
 // link ends the text with a link; without a target it is made up.
 func (m *maker) link(p *post, long, title string) {
@@ -359,7 +361,7 @@ func (m *maker) user(name string) *user {
 	h.Write([]byte(key))
 	r := rand.New(rand.NewPCG(m.seed, h.Sum64()))
 	u := &user{id: strconv.FormatUint(1e9+r.Uint64N(1<<40), 10), username: name, verified: r.IntN(5) == 0}
-	if isDigits(key) {
+	if key != "" && strings.Trim(key, "0123456789") == "" {
 		u.id, u.username = key, "user"+key[max(0, len(key)-11):]
 	}
 	var words []string

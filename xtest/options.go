@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 // An Option sets up a [Server].
@@ -165,7 +167,7 @@ func newConfig(opts []Option) (config, error) {
 		bad("SampleFraction", "want 0 to 1", c.sample)
 	}
 	for _, r := range c.rules {
-		if _, err := parseRule(strings.TrimSpace(r.Value)); err != nil {
+		if _, err := rulelang.Parse(strings.TrimSpace(r.Value)); err != nil {
 			bad("Rule", "want a rule that X takes", fmt.Sprintf("%.64q (%v)", r.Value, err))
 		}
 	}

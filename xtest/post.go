@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 // post is a made-up Post before it is written as JSON.
@@ -13,10 +15,10 @@ type post struct {
 	at           time.Time
 	author       *user
 	lang         string
-	text         string // the whole
-	kind         flag   // isRetweet, isReply, isQuote or 0
-	ref          *post  // reposted, answered or quoted
-	refMissing   bool   // X could not read it: a partial error
+	text         string        // the whole
+	kind         rulelang.Flag // rulelang.IsRetweet, rulelang.IsReply, rulelang.IsQuote or 0
+	ref          *post         // reposted, answered or quoted
+	refMissing   bool          // X could not read it: a partial error
 	conversation uint64
 	mentioned    []*user
 	links        []link
@@ -29,7 +31,7 @@ type post struct {
 	ascii        bool // the JSON is escaped to ASCII
 	layout       int
 
-	made *doc
+	made *rulelang.Doc
 }
 
 type link struct{ short, long, title, media string }
@@ -44,30 +46,30 @@ type media struct {
 }
 
 // doc is what rules see of the Post: of a repost, also the text reposted.
-func (p *post) doc() *doc {
+func (p *post) doc() *rulelang.Doc {
 	if p.made != nil {
 		return p.made
 	}
-	d := newDoc(p.text, findEntities(p.text))
-	d.from = [2]string{p.author.id, strings.ToLower(p.author.username)}
-	d.lang = p.lang
-	d.conversation = strconv.FormatUint(p.conversation, 10)
-	d.flags |= p.kind
-	if p.kind&isReply != 0 {
-		d.to = [2]string{p.ref.author.id, strings.ToLower(p.ref.author.username)}
+	d := rulelang.NewDoc(p.text, rulelang.FindEntities(p.text))
+	d.From = [2]string{p.author.id, strings.ToLower(p.author.username)}
+	d.Lang = p.lang
+	d.Conversation = strconv.FormatUint(p.conversation, 10)
+	d.Flags |= p.kind
+	if p.kind&rulelang.IsReply != 0 {
+		d.To = [2]string{p.ref.author.id, strings.ToLower(p.ref.author.username)}
 	}
 	if p.author.verified {
-		d.flags |= isVerified
+		d.Flags |= rulelang.IsVerified
 	}
 	for _, l := range p.links {
-		d.urls = append(d.urls, strings.ToLower(l.long))
+		d.URLs = append(d.URLs, strings.ToLower(l.long))
 	}
 	for _, m := range p.media {
-		d.flags |= hasMedia
+		d.Flags |= rulelang.HasMedia
 		if m.video {
-			d.flags |= hasVideos
+			d.Flags |= rulelang.HasVideos
 		} else {
-			d.flags |= hasImages
+			d.Flags |= rulelang.HasImages
 		}
 	}
 	p.made = d
@@ -82,12 +84,12 @@ const (
 // shown is the field text, which X cuts.
 func (p *post) shown() string {
 	limit, end := shortText, "…"
-	if p.kind&isRetweet != 0 {
+	if p.kind&rulelang.IsRetweet != 0 {
 		limit = repostText
 	}
 	if utf8.RuneCountInString(p.text) <= limit {
 		return p.text
 	}
-	n := prefix(p.text, limit-1, func(rune) bool { return true })
+	n := rulelang.Prefix(p.text, limit-1, func(rune) bool { return true })
 	return p.text[:n] + end
 }

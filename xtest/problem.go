@@ -204,6 +204,8 @@ func limitOf(method, path string) int {
 		return 100
 	case "GET " + rulesPath, "GET " + recentPath:
 		return 450
+	case "GET " + countsPath:
+		return 300
 	}
 	return 0
 }

@@ -8,6 +8,8 @@ import (
 	"math"
 	"strconv"
 	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 // tick is how often Posts are sent at most: what is due meanwhile goes out in
@@ -141,10 +143,10 @@ func (b *batch) add(s *Server, p *post, rules []*rule) {
 }
 
 // appendRules appends the member matching_rules, nothing if no rule matches.
-func appendRules(b []byte, rules []*rule, d *doc) []byte {
+func appendRules(b []byte, rules []*rule, d *rulelang.Doc) []byte {
 	n := len(b)
 	for _, r := range rules {
-		if !r.node.matches(d) {
+		if !r.node.Matches(d) {
 			continue
 		}
 		if len(b) == n {

@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 const (
@@ -26,7 +28,7 @@ type rule struct {
 	Value string `json:"value"`
 	Tag   string `json:"tag,omitempty"`
 
-	node    *node
+	node    *rulelang.Node
 	since   time.Time // in effect from then on
 	until   time.Time // and until then, if deleted
 	deleted bool
@@ -194,9 +196,9 @@ func (s *Server) addRules(req rulesRequest, dry bool) Response {
 	valid, invalid := 0, 0
 	for _, add := range req.Add {
 		value := strings.TrimSpace(add.Value)
-		n, err := parseRule(value)
-		if l := utf8.RuneCountInString(value); l > maxRule {
-			err = &ruleError{fmt.Sprintf("Rules may contain up to %d characters", maxRule), maxRule + 1}
+		n, err := rulelang.Parse(value)
+		if l := utf8.RuneCountInString(value); l > rulelang.MaxPayPerUse {
+			err = &rulelang.Error{Message: fmt.Sprintf("Rules may contain up to %d characters", rulelang.MaxPayPerUse), Pos: rulelang.MaxPayPerUse + 1}
 		}
 		if err != nil {
 			invalid++

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 	"unicode/utf8"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 const maxQuery = 512
@@ -43,7 +45,7 @@ func (s *Server) searchRecent(r *http.Request) Response {
 	if n := utf8.RuneCountInString(query); n < 1 || n > maxQuery {
 		return refuse("query", fmt.Sprintf("is %d characters long, not between 1 and %d", n, maxQuery))
 	}
-	node, err := parseRule(query)
+	node, err := rulelang.Parse(query)
 	if err != nil {
 		return invalidRequest("query", query, "There were errors processing your request: "+err.Error())
 	}
@@ -86,7 +88,7 @@ func (s *Server) searchRecent(r *http.Request) Response {
 		if e.id <= since {
 			return false
 		}
-		if e.at.After(indexed) || e.id >= until || !start.IsZero() && e.at.Before(start) || !end.IsZero() && !e.at.Before(end) || !node.matches(e.doc) {
+		if e.at.After(indexed) || e.id >= until || !start.IsZero() && e.at.Before(start) || !end.IsZero() && !e.at.Before(end) || !node.Matches(e.doc) {
 			return true
 		}
 		if len(a.Data) == size {

@@ -255,6 +255,8 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.stream(w, r, true)
 	case "GET " + recentPath:
 		s.answer(w, r, s.searchRecent(r))
+	case "GET " + countsPath:
+		s.answer(w, r, s.countRecent(r))
 	default:
 		s.answer(w, r, Problem(http.StatusNotFound))
 	}

@@ -3,6 +3,8 @@ package xtest
 import (
 	"math/rand/v2"
 	"strings"
+
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 // wish is what a made-up Post should be like so that a rule matches it.
@@ -12,42 +14,42 @@ type wish struct {
 	lang         string
 	link         string
 	conversation string
-	want, no     flag
+	want, no     rulelang.Flag
 }
 
-// wish gathers what the rule asks for; of alternatives it takes one at random.
-func (n *node) wish(r *rand.Rand, w *wish) {
-	switch n.kind {
-	case nodeAnd:
-		for _, c := range n.children {
-			c.wish(r, w)
+// gather adds what the rule asks for to w; of alternatives it takes one at random.
+func gather(n *rulelang.Node, r *rand.Rand, w *wish) {
+	switch n.Kind {
+	case rulelang.And:
+		for _, c := range n.Children {
+			gather(c, r, w)
 		}
-	case nodeOr:
-		n.children[r.IntN(len(n.children))].wish(r, w)
-	case nodeNot:
-		if c := n.children[0]; c.op == "is" || c.op == "has" {
-			w.no |= flagNames[c.op+":"+c.folded]
+	case rulelang.Or:
+		gather(n.Children[r.IntN(len(n.Children))], r, w)
+	case rulelang.Not:
+		if c := n.Children[0]; c.Op == "is" || c.Op == "has" {
+			w.no |= rulelang.Flags[c.Op+":"+c.Folded]
 		}
-	case nodeWord:
-		w.parts = append(w.parts, n.value)
-	case nodeOperator:
-		switch n.op {
+	case rulelang.Word:
+		w.parts = append(w.parts, n.Value)
+	case rulelang.Operator:
+		switch n.Op {
 		case "#", "@", "$":
-			w.parts = append(w.parts, n.op+n.value)
+			w.parts = append(w.parts, n.Op+n.Value)
 		case "from":
-			w.from = n.folded
+			w.from = n.Folded
 		case "to":
-			w.to = n.folded
-			w.want |= isReply
+			w.to = n.Folded
+			w.want |= rulelang.IsReply
 		case "lang":
-			w.lang = n.folded
+			w.lang = n.Folded
 		case "url":
-			w.link = n.value
-			w.want |= hasLinks
+			w.link = n.Value
+			w.want |= rulelang.HasLinks
 		case "conversation_id":
-			w.conversation = n.value
+			w.conversation = n.Value
 		default:
-			w.want |= flagNames[n.op+":"+n.folded]
+			w.want |= rulelang.Flags[n.Op+":"+n.Folded]
 		}
 	}
 }
@@ -55,7 +57,7 @@ func (n *node) wish(r *rand.Rand, w *wish) {
 // topicWish is a wish for one of the words, as a word or as a hashtag.
 func topicWish(r *rand.Rand, words []string) wish {
 	w := pick(r, words)
-	if r.IntN(4) == 0 && !strings.ContainsFunc(w, func(c rune) bool { return !wordRune(c) }) {
+	if r.IntN(4) == 0 && !strings.ContainsFunc(w, func(c rune) bool { return !rulelang.WordRune(c) }) {
 		w = "#" + w
 	}
 	return wish{parts: []string{w}}

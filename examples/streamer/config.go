@@ -31,8 +31,10 @@ type cli struct {
 	Run      runCmd      `cmd:"" default:"withargs" help:"Hand the Posts of the stream to sinks, until SIGINT or SIGTERM. This is the default command."`
 	Replay   replayCmd   `cmd:"" help:"Hand the Posts of files to sinks: of archives, and of dead letters."`
 	Journal  journalCmd  `cmd:"" help:"Look at the journal of a run, or make its file smaller."`
-	Rules    rulesCmd    `cmd:"" help:"List, add or delete the rules at X."`
 	Recover  recoverCmd  `cmd:"" help:"Ask recent search for what a gap has left out, and hand it to sinks."`
+	Rules    rulesCmd    `cmd:"" help:"See to the rules at X: list, add and delete them, bring them in line with a file, try them out, or estimate what they bring."`
+	Check    checkCmd    `cmd:"" help:"Look whether run would work with these flags, and say what it would do. It buys nothing and changes nothing."`
+	Conns    connsCmd    `cmd:"" name:"connections" help:"List or close the live connections of the app at X."`
 	Simulate simulateCmd `cmd:"" help:"Serve a simulated X API to try things out with."`
 }
 

@@ -4,6 +4,9 @@
 //	streamer replay FILE… [--to [NAME=]URL]… [--sink NAME] [--pace N]
 //	streamer journal stat|compact DIR
 //	streamer rules list|add TAG=VALUE…|delete ID…
+//	streamer rules diff|sync|test|estimate [--rules FILE]
+//	streamer check
+//	streamer connections list|close [ENDPOINT|--all]
 //	streamer recover --since TIME --until TIME [--posts N] [--to [NAME=]URL]…
 //	streamer simulate [--listen ADDR] [--rate N] [--replay FILE] [--faults SCRIPT]
 //
@@ -22,6 +25,30 @@
 // at X are added at the start. They stay there when the program ends: those that
 // are not declared any more are named in the log, and deleted by rules delete, or
 // by --prune if their tag begins with a prefix.
+//
+// --rules FILE declares those of a YAML file, beside --tag and --rule:
+//
+//   - tag: coop
+//     value: "coop OR #coop lang:en"
+//     note: what it is for; X does not get this
+//
+// On SIGHUP run reads the file again and changes the rules at X while the stream
+// goes on; X goes by them some 20 s later. If the file or X refuses one, the old
+// rules stay.
+//
+// rules diff shows what rules sync would add and delete (--prune), and rules sync
+// does it, after X has said that it takes what is new. The exit code of diff is 0
+// if there is nothing to do, 3 if there is. rules test --replay FILE tries rules on
+// an archive without asking X, as far as what they look at is in the Posts. rules
+// estimate asks X how many Posts a day each rule would bring, at $0.005 a
+// question; --yes agrees to that.
+//
+// # Check
+//
+// streamer check takes the flags of run, looks at the token, the rules, other
+// connections, usage, sinks and folders, and says what run would do. It asks X for
+// what is free only, posts nothing and changes nothing; its exit code is 1 if
+// something would fail. connections close ends a connection that is in the way.
 //
 // # Sinks
 //
@@ -155,7 +182,7 @@
 // SIGINT and SIGTERM stop the stream; the sinks then get what was received. A
 // second signal ends the program at once. The exit code is 0 after a signal (but see
 // Replay), 1
-// after a failure, 2 for wrong usage or settings, and 130 after a second signal.
+// after a failure, 3 after a rules diff that found something to do, 2 for wrong usage or settings, and 130 after a second signal.
 //
 // The log goes to stderr. If that is a terminal, its last line shows the figures.
 package main

@@ -16,6 +16,7 @@ import (
 const (
 	failed      = 1
 	misused     = 2
+	differs     = 3   // rules diff has found something to do
 	interrupted = 130 // by a second signal, as shells have it for SIGINT
 )
 
@@ -62,13 +63,16 @@ func (c *cli) exit(con *console, err error) int {
 	// Errors that were joined stand in lines of their own.
 	text := strings.ReplaceAll(err.Error(), "\n", "; ")
 	switch {
+	case errors.Is(err, errDiffers):
+		return differs
+	case errors.Is(err, errChecked): // said already
 	case errors.As(err, new(usageError)):
-		fmt.Fprintf(con, "streamer: %s\nSee streamer --help.\n", text)
+		fmt.Fprintf(con, "streamer: %s\n%sSee streamer --help.\n", text, carets(err))
 		return misused
 	case c.LogFormat == "json":
 		c.logger(con).Error("failed", "error", text)
 	default:
-		fmt.Fprintf(con, "streamer: %s\n", text)
+		fmt.Fprintf(con, "streamer: %s\n%s", text, carets(err))
 	}
 	return failed
 }

@@ -16,8 +16,8 @@ type recoverCmd struct {
 	Until time.Time `required:"" placeholder:"TIME" help:"Up to when."`
 	Posts int       `default:"1000" placeholder:"N" help:"Buy no more than N Posts (${default})."`
 
-	Tag    []string `sep:"none" placeholder:"WORD" help:"Ask for this rule, as run declares it. By default for all rules at X."`
-	Rule   []string `sep:"none" placeholder:"TAG=VALUE" help:"Likewise."`
+	declares
+
 	To     []string `sep:"none" placeholder:"[NAME=]URL" help:"Hand the Posts to this sink: ${schemes}. Can be given again. By default stdout:."`
 	Remote bool     `help:"Let a ws: sink listen on an address that other machines reach."`
 
@@ -28,7 +28,7 @@ type recoverCmd struct {
 
 // Run is called by kong.
 func (c *recoverCmd) Run(ctx context.Context, common *common, s *settings, con *console) error {
-	like := runCmd{Tag: c.Tag, Rule: c.Rule, To: c.To, Remote: c.Remote, Stream: "filtered", keeps: keeps{DeadLetter: c.DeadLetter}}
+	like := runCmd{declares: c.declares, To: c.To, Remote: c.Remote, Stream: "filtered", keeps: keeps{DeadLetter: c.DeadLetter}}
 	rules, targets, err := like.check(s)
 	if err != nil {
 		return err

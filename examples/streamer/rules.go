@@ -35,6 +35,9 @@ func declared(words, rules []string, s *settings) ([]tweetstream.Rule, error) {
 	}
 	for _, text := range rules {
 		r, err := parseRule(text)
+		if err == nil {
+			err = checkRule(r)
+		}
 		if err != nil {
 			return nil, misuse("%s %q: %w", s.given("rule"), text, err)
 		}

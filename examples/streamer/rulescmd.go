@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
-	"unicode"
 
 	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/sources/xstream"
@@ -19,9 +18,13 @@ import (
 
 // rulesCmd sees to the rules at X.
 type rulesCmd struct {
-	List   rulesListCmd   `cmd:"" help:"List all rules at X, whoever has put them there."`
-	Add    rulesAddCmd    `cmd:"" help:"Add rules."`
-	Delete rulesDeleteCmd `cmd:"" help:"Delete rules."`
+	List     rulesListCmd     `cmd:"" help:"List all rules at X, whoever has put them there."`
+	Add      rulesAddCmd      `cmd:"" help:"Add rules."`
+	Delete   rulesDeleteCmd   `cmd:"" help:"Delete rules."`
+	Diff     rulesDiffCmd     `cmd:"" help:"Show what sync would add and delete. The exit code is 3 if there is anything."`
+	Sync     rulesSyncCmd     `cmd:"" help:"Add the rules that are declared and not at X; with --prune, delete others."`
+	Test     rulesTestCmd     `cmd:"" help:"Try rules on an archive, without asking X, and count what each matches."`
+	Estimate rulesEstimateCmd `cmd:"" help:"Ask X how many Posts a day each rule would bring, and what they cost. Each question costs $0.005."`
 }
 
 type rulesListCmd struct {
@@ -36,14 +39,14 @@ type rulesDeleteCmd struct {
 	IDs []string `arg:"" name:"ID" help:"The id of a rule, as list shows it."`
 }
 
-// rulesSource returns a source that is used for its rules only.
-func (c *common) rulesSource(ctx context.Context, s *settings, con *console) (*xstream.Source, error) {
+// rulesSource returns a source that is not streamed from.
+func (c *common) rulesSource(ctx context.Context, s *settings, con *console, opts ...xstream.Option) (*xstream.Source, error) {
 	logger := c.logger(con)
 	token, err := c.token(ctx, s, logger, slog.LevelDebug)
 	if err != nil {
 		return nil, err
 	}
-	source, err := xstream.New(token, xstream.BaseURL(c.APIURL), xstream.Logger(logger))
+	source, err := xstream.New(token, append(opts, xstream.BaseURL(c.APIURL), xstream.Logger(logger))...)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -151,19 +154,16 @@ type table struct{ *tabwriter.Writer }
 
 func newTable(w io.Writer, head ...string) table {
 	t := table{tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)}
-	t.row(head...)
+	if len(head) > 0 {
+		t.row(head...)
+	}
 	return t
 }
 
 // row writes one row, in which texts of others can't command the terminal.
 func (t table) row(cells ...string) {
 	for i, cell := range cells {
-		cells[i] = strings.Map(func(r rune) rune {
-			if r == ' ' || unicode.IsPrint(r) || r == '\u200c' || r == '\u200d' {
-				return r
-			}
-			return unicode.ReplacementChar
-		}, cell)
+		cells[i] = printable(cell)
 	}
 	fmt.Fprintln(t, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
 }

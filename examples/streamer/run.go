@@ -12,8 +12,8 @@ import (
 
 // runCmd takes Posts off the stream.
 type runCmd struct {
-	Tag    []string `sep:"none" placeholder:"WORD" help:"Look for this word and hashtag: the rule \"WORD OR #WORD\" under the tag WORD. Can be given again."`
-	Rule   []string `sep:"none" placeholder:"TAG=VALUE" help:"Look for what this rule of X's says, under the tag. Can be given again."`
+	declares
+
 	To     []string `sep:"none" placeholder:"[NAME=]URL" help:"Hand the Posts to this sink: ${schemes}. Can be given again, with a NAME for each further one of a scheme. By default stdout:."`
 	Stream string   `enum:"filtered,sample" default:"filtered" help:"Read the filtered stream, which goes by rules, or a sample of 1 % of all Posts, which knows no rules: filtered or sample."`
 
@@ -59,7 +59,7 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 		return errors.Join(err, all.close())
 	}
 	if c.Stream == "filtered" && len(rules) == 0 {
-		logger.Info("neither --tag nor --rule: the stream brings what the rules bring that are at X")
+		logger.Info("no --tag, --rule or --rules: the stream brings what the rules bring that are at X")
 	}
 	feed := feed{
 		note: func(st tweetstream.Stats) string {
@@ -80,6 +80,8 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 			return fs
 		},
 	}
+	stop := c.reload(ctx, source, s, logger)
+	defer stop()
 	_, err = follow(ctx, streamer, feed, con, logger, !showsPosts(targets))
 	return errors.Join(err, all.close())
 }
@@ -87,7 +89,7 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 // check finds what can't be, before anything is opened.
 func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 	if c.Stream == "sample" {
-		for flag, given := range map[string]bool{"tag": len(c.Tag) > 0, "rule": len(c.Rule) > 0, "prune": c.Prune != nil} {
+		for flag, given := range map[string]bool{"tag": len(c.Tag) > 0, "rule": len(c.Rule) > 0, "rules": c.Rules != nil, "prune": c.Prune != nil} {
 			if given {
 				return nil, nil, misuse("--stream sample knows no rules: leave out %s", s.given(flag))
 			}
@@ -99,7 +101,7 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 	if s.level("backfill") != unset && (c.Backfill < time.Minute || c.Backfill > 5*time.Minute) {
 		return nil, nil, misuse("%s: want 1m to 5m, not %v", s.given("backfill"), c.Backfill)
 	}
-	rules, err := declared(c.Tag, c.Rule, s)
+	rules, err := c.declares.read(s)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -368,7 +368,7 @@ func TestUsage(t *testing.T) {
 		after(3*time.Hour + time.Minute)
 		s.stop()
 		u := s.Stats().Usage
-		if u.Project != 1234 || u.Cap != 3_000_000 || u.ResetDay != 18 || u.At.IsZero() {
+		if u.Posts != 1234 || u.Cap != 3_000_000 || u.ResetDay != 18 || u.At.IsZero() {
 			t.Errorf("Usage: %+v", u)
 		}
 		if n := asked(x, "/2/usage/tweets"); n != 4 {

@@ -68,8 +68,11 @@ func credits(e *Error) bool {
 }
 
 func (e *Error) capped() bool {
-	return e.Type == "usage-capped" || strings.HasSuffix(e.Title, "CapExceeded")
+	return e.Type == "usage-capped" || strings.HasSuffix(e.Title, "CapExceeded") && !e.rulesCap()
 }
+
+// rulesCap reports whether the plan has no room for more rules.
+func (e *Error) rulesCap() bool { return e.Title == "RulesCapExceeded" || e.Type == "rule-cap" }
 
 // held returns why an error holds the source, "" if it does not.
 func held(err error) string {
@@ -180,6 +183,8 @@ func (s *Source) advice(e *Error) string {
 		return e.capAdvice()
 	case credits(e):
 		return "buy credits in X's developer console: the source goes on by itself then, at the latest an hour later"
+	case e.rulesCap():
+		return "the plan has no room for more rules (pay-per-use has 1,000): delete some, or join several by OR"
 	case e.Status == http.StatusUnauthorized:
 		return fmt.Sprintf("the token is refused (%s): put the app's current Bearer Token there, from X's developer console", s.token.name())
 	case e.Status == http.StatusForbidden:

@@ -78,7 +78,11 @@ func FuzzUsage(f *testing.F) {
 	f.Add([]byte(`{"data":{"project_usage":"7","project_cap":100,"cap_reset_day":40}}`))
 	f.Add([]byte(`{"data":{"project_usage":1e300}}`))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		u, err := parseUsage(body)
+		var answer usageAnswer
+		if json.Unmarshal(body, &answer) != nil {
+			return
+		}
+		u, err := answer.usage()
 		if err == nil && (u.ResetDay < 0 || u.ResetDay > 31) {
 			t.Errorf("%+v", u)
 		}

@@ -8,21 +8,25 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/g8rswimmer/go-twitter/v2"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
-// A RuleError says what X has against a rule. The position that X names counts
-// the characters of the rule from 1.
+// A RuleError says what X has against a rule, or would have: what no plan of X
+// takes is found before it is sent.
 type RuleError struct {
 	Rule   tweetstream.Rule
-	Title  string // X's own, cut
+	Title  string // X's own, cut; empty if X was not asked
 	Detail string // X's own, cut; empty if X gave none
+	Pos    int    // of the character that it is about, from 1; 0 if it is not known
 }
 
 func (e *RuleError) Error() string {
@@ -59,14 +63,40 @@ func (s *Source) ListRules(ctx context.Context) ([]tweetstream.Rule, error) {
 }
 
 // AddRules adds rules at X and returns those that it added, with their ids. A rule
-// whose value is there already is no error, and keeps the tag that it has. If X
-// refuses some, the error joins a [*RuleError] for each of them; the others are
+// whose value is there already is no error, and keeps the tag that it has. If some
+// are no rules, the error joins a [*RuleError] for each of them; the others are
 // added all the same.
 func (s *Source) AddRules(ctx context.Context, rules ...tweetstream.Rule) ([]tweetstream.Rule, error) {
-	var added []tweetstream.Rule
+	var good []tweetstream.Rule
+	var errs []error
+	for _, r := range rules {
+		if err := s.checkRule(r); err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		good = append(good, r)
+	}
+	added, err := s.addRules(ctx, good, false)
+	return added, errors.Join(append(errs, err)...)
+}
+
+// checkRule finds what no plan of X takes, and logs what X may not take.
+func (s *Source) checkRule(r tweetstream.Rule) error {
+	doubts, err := rulelang.Check(r.Value)
+	if e, ok := errors.AsType[*rulelang.Error](err); ok {
+		return &RuleError{Rule: r, Detail: e.Error(), Pos: e.Pos}
+	}
+	for _, d := range doubts {
+		s.logger.Warn("X may refuse this rule, or take it for something else", "tag", r.Tag, "value", s.clean(r.Value), "error", d.Error())
+	}
+	return nil
+}
+
+// addRules adds rules, or with dry only asks whether X would take them.
+func (s *Source) addRules(ctx context.Context, rules []tweetstream.Rule, dry bool) (added []tweetstream.Rule, err error) {
 	var errs []error
 	for some := range slices.Chunk(rules, rulesAtOnce) {
-		a, err := s.addRules(ctx, some)
+		a, err := s.addSome(ctx, some, dry)
 		added = append(added, a...)
 		errs = append(errs, err)
 		if err != nil && !errors.As(err, new(*RuleError)) {
@@ -76,14 +106,14 @@ func (s *Source) AddRules(ctx context.Context, rules ...tweetstream.Rule) ([]twe
 	return added, errors.Join(errs...)
 }
 
-func (s *Source) addRules(ctx context.Context, rules []tweetstream.Rule) (added []tweetstream.Rule, err error) {
+func (s *Source) addSome(ctx context.Context, rules []tweetstream.Rule, dry bool) (added []tweetstream.Rule, err error) {
 	ctx, cancel := context.WithTimeout(ctx, rulesTimeout)
 	defer cancel()
 	request := make([]twitter.TweetSearchStreamRule, len(rules))
 	for i, r := range rules {
 		request[i] = twitter.TweetSearchStreamRule{Value: r.Value, Tag: r.Tag}
 	}
-	answer, err := s.api.TweetSearchStreamAddRule(ctx, request, false)
+	answer, err := s.api.TweetSearchStreamAddRule(ctx, request, dry)
 	if err != nil {
 		return nil, s.ruleFault("add rules", err)
 	}
@@ -100,10 +130,17 @@ func (s *Source) addRules(ctx context.Context, rules []tweetstream.Rule) (added 
 		if e.Title == "DuplicateRule" {
 			continue
 		}
-		errs = append(errs, &RuleError{Rule: rule, Title: s.clean(e.Title), Detail: s.clean(e.Detail)})
+		refused := &RuleError{Rule: rule, Title: s.clean(e.Title), Detail: s.clean(e.Detail)}
+		if m := atPosition.FindStringSubmatch(e.Detail); m != nil {
+			refused.Pos, _ = strconv.Atoi(m[1])
+		}
+		errs = append(errs, refused)
 	}
 	return added, errors.Join(errs...)
 }
+
+// atPosition is how X names the place of a fault in a rule.
+var atPosition = regexp.MustCompile(`\(at position (\d{1,6})\)`)
 
 // DeleteRules deletes the rules with these ids at X. An id that is not there is
 // an error; the others are deleted all the same.
@@ -132,80 +169,6 @@ func (s *Source) deleteRules(ctx context.Context, ids []string) error {
 		return fmt.Errorf("delete rules: X did not delete %d of %d: %s: %s: %s", len(answer.Errors), len(ids), s.clean(value), s.clean(e.Title), s.clean(e.Detail))
 	}
 	return nil
-}
-
-// SyncRules brings the rules at X in line with those declared by [Rules]: it
-// adds what is missing, and deletes what [Prune] says. What else is there stays,
-// and is named in the log. Stream does it at its start; programs that only keep
-// rules call it by themselves. It is not for the sampled stream.
-func (s *Source) SyncRules(ctx context.Context) error {
-	there, err := s.ListRules(ctx)
-	if err != nil {
-		return err
-	}
-	// A tag can't be changed: the same value with another tag is another rule.
-	declared := func(r tweetstream.Rule) bool {
-		return slices.ContainsFunc(s.declared, func(d tweetstream.Rule) bool { return d.Value == r.Value && d.Tag == r.Tag })
-	}
-	var pruned []string
-	var foreign []tweetstream.Rule
-	known := map[string]tweetstream.Rule{}
-	values := map[string]tweetstream.Rule{}
-	for _, r := range there {
-		switch {
-		case declared(r):
-		case s.prune != "" && strings.HasPrefix(r.Tag, s.prune):
-			pruned = append(pruned, r.ID)
-			continue
-		default:
-			foreign = append(foreign, r)
-		}
-		known[r.ID], values[r.Value] = r, r
-	}
-	if err := s.DeleteRules(ctx, pruned...); err != nil {
-		return err
-	}
-	var missing []tweetstream.Rule
-	for _, d := range s.declared {
-		if r, ok := values[d.Value]; !ok {
-			missing = append(missing, d)
-		} else if r.Tag != d.Tag {
-			s.logger.Warn("a rule declared is there under another tag, which its Posts will bear: delete it to have it added anew", "value", s.clean(d.Value), "tag", d.Tag, "tag_there", s.clean(r.Tag), "id", r.ID)
-		}
-	}
-	added, err := s.AddRules(ctx, missing...)
-	if err != nil {
-		return err
-	}
-	for _, r := range added {
-		known[r.ID] = r
-	}
-	if len(added) < len(missing) {
-		s.logger.Warn("another program has added a rule at the same moment", "count", len(missing)-len(added))
-	}
-	s.mu.Lock()
-	s.rules = known
-	s.mu.Unlock()
-	if len(pruned)+len(added) > 0 {
-		s.logger.Info("the rules are in line", "added", len(added), "deleted", len(pruned), "active", len(known))
-	}
-	s.nameForeign(foreign)
-	return nil
-}
-
-// nameForeign logs the rules that nobody declared.
-func (s *Source) nameForeign(foreign []tweetstream.Rule) {
-	const most = 10
-	for i, r := range foreign {
-		if slices.ContainsFunc(s.declared, func(d tweetstream.Rule) bool { return d.Value == r.Value }) {
-			continue // said already
-		}
-		if i == most {
-			s.logger.Warn("and more active rules that nobody declared", "count", len(foreign)-most)
-			return
-		}
-		s.logger.Warn("an active rule that nobody declared: the Posts that it brings are billed", "id", r.ID, "tag", s.clean(r.Tag), "value", s.clean(r.Value))
-	}
 }
 
 // ruleFault makes an *Error of go-twitter's errors, and keeps all others.

@@ -2,10 +2,8 @@ package xstream
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
 	"net/http"
+	"net/url"
 	"time"
 )
 
@@ -32,22 +30,17 @@ func (s *Source) endpoint() string {
 
 // closeOther closes the live connections to the stream.
 func (s *Source) closeOther(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, rulesTimeout)
-	defer cancel()
 	// Which they are is asked for the log only.
 	var there struct {
 		Data []struct {
 			ConnectedAt time.Time `json:"connected_at"`
 		} `json:"data"`
 	}
-	body, err := s.connections(ctx, http.MethodGet, connectionsPath, "status=active&endpoints="+s.endpoint())
-	if err == nil {
-		err = json.Unmarshal(body, &there)
-	}
-	if err != nil {
+	query := url.Values{"status": {"active"}, "endpoints": {s.endpoint()}}
+	if err := s.ask(ctx, "connections", http.MethodGet, connectionsPath, query, &there); err != nil {
 		s.logger.Debug("the list of connections can't be read", "error", s.clean(err.Error()))
 	}
-	if _, err := s.connections(ctx, http.MethodDelete, connectionsPath+"/"+s.endpoint(), ""); err != nil {
+	if err := s.ask(ctx, "connections", http.MethodDelete, connectionsPath+"/"+s.endpoint(), nil, nil); err != nil {
 		return err
 	}
 	args := []any{"count", len(there.Data)}
@@ -56,24 +49,4 @@ func (s *Source) closeOther(ctx context.Context) error {
 	}
 	s.logger.Warn("the stream is taken over: the connection in the way is closed", args...)
 	return nil
-}
-
-// connections asks the Connections API.
-func (s *Source) connections(ctx context.Context, method, path, query string) ([]byte, error) {
-	u := s.base.JoinPath(path)
-	u.RawQuery = query
-	req, err := http.NewRequestWithContext(ctx, method, u.String(), nil)
-	if err != nil {
-		return nil, err
-	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return nil, fmt.Errorf("connections: %w", withoutURL(err))
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 1<<20))
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("connections: %w", s.refusal(resp.StatusCode, resp.Header, body))
-	}
-	return body, err
 }

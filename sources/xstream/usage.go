@@ -2,28 +2,21 @@ package xstream
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"io"
+	"errors"
 	"net/http"
-	"strconv"
 	"time"
 )
 
 // Usage is what X says was read in this billing cycle by all programs of the
 // app's project, this one among them.
 type Usage struct {
-	Project  int       // Posts
+	Posts    int
 	Cap      int       // at which X refuses to give more
 	ResetDay int       // of the month; see [CycleDay]
 	At       time.Time // when X said it; zero if it has not
 }
 
-const (
-	usagePath    = "/2/usage/tweets"
-	usageEvery   = time.Hour
-	usageTimeout = 10 * time.Second
-)
+const usageEvery = time.Hour
 
 // watchUsage asks X now and then what was read. Without a budget nobody wants to
 // know.
@@ -39,71 +32,43 @@ func (s *Source) watchUsage(ctx context.Context) {
 
 // askUsage asks once. It is no harm if there is no answer.
 func (s *Source) askUsage(ctx context.Context) {
-	u, err := s.usage(ctx)
+	u, err := s.Usage(ctx)
 	if err != nil {
 		s.logger.Debug("what the app's project has read is not known", "error", s.clean(err.Error()))
 		return
 	}
 	s.count(func(st *Stats) { st.Usage = u })
-	s.logger.Info("read in this billing cycle by all programs of the app's project", "posts", u.Project, "cap", u.Cap, "reset_day", u.ResetDay, "cost", dollars(s.budget.cost(u.Project)))
+	s.logger.Info("read in this billing cycle by all programs of the app's project", "posts", u.Posts, "cap", u.Cap, "reset_day", u.ResetDay, "cost", dollars(s.budget.cost(u.Posts)))
 	if u.ResetDay != 0 && u.ResetDay != s.budget.cycleDay && s.budget.limit.Month > 0 {
 		s.logger.Warn("X's billing cycle begins on another day than was said: set the cycle day", "cycle_day", s.budget.cycleDay, "reset_day", u.ResetDay)
 	}
 }
 
-func (s *Source) usage(ctx context.Context) (Usage, error) {
-	ctx, cancel := context.WithTimeout(ctx, usageTimeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.base.JoinPath(usagePath).String(), nil)
-	if err != nil {
+// Usage asks X what was read. It costs nothing, and X answers 50 times in 15
+// minutes.
+func (s *Source) Usage(ctx context.Context) (Usage, error) {
+	var answer usageAnswer
+	if err := s.ask(ctx, "usage", http.MethodGet, "/2/usage/tweets", nil, &answer); err != nil {
 		return Usage{}, err
 	}
-	resp, err := s.client.Do(req)
-	if err != nil {
-		return Usage{}, withoutURL(err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
-	if err != nil {
-		return Usage{}, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return Usage{}, s.refusal(resp.StatusCode, resp.Header, body)
-	}
-	return parseUsage(body)
+	return answer.usage()
 }
 
-// parseUsage reads X's answer, in which numbers are numbers or strings.
-func parseUsage(body []byte) (Usage, error) {
-	var answer struct {
-		Data struct {
-			Usage    any `json:"project_usage"`
-			Cap      any `json:"project_cap"`
-			ResetDay any `json:"cap_reset_day"`
-		} `json:"data"`
+type usageAnswer struct {
+	Data *struct {
+		Cap      number  `json:"project_cap"`
+		Usage    *number `json:"project_usage"`
+		ResetDay number  `json:"cap_reset_day"`
+	} `json:"data"`
+}
+
+func (answer usageAnswer) usage() (Usage, error) {
+	if answer.Data == nil || answer.Data.Usage == nil {
+		return Usage{}, errors.New("usage: X says nothing about it")
 	}
-	if err := json.Unmarshal(body, &answer); err != nil {
-		return Usage{}, fmt.Errorf("the answer about usage is not X's")
-	}
-	u := Usage{Project: number(answer.Data.Usage), Cap: number(answer.Data.Cap), ResetDay: number(answer.Data.ResetDay), At: time.Now()}
-	if answer.Data.Usage == nil {
-		return Usage{}, fmt.Errorf("the answer about usage does not tell it")
-	}
+	u := Usage{Posts: int(*answer.Data.Usage), Cap: int(answer.Data.Cap), ResetDay: int(answer.Data.ResetDay), At: time.Now()}
 	if u.ResetDay < 1 || u.ResetDay > 31 {
 		u.ResetDay = 0
 	}
 	return u, nil
-}
-
-func number(v any) int {
-	switch v := v.(type) {
-	case string:
-		n, _ := strconv.Atoi(v)
-		return n
-	case float64:
-		if v >= 0 && v < 1<<53 {
-			return int(v)
-		}
-	}
-	return 0
 }

@@ -30,15 +30,14 @@ const (
 // Source reads the stream of one app. It is made by [New], and is safe for
 // concurrent use; Stream may run once at a time, for X allows one connection.
 type Source struct {
-	token    TokenSource
-	base     *url.URL
-	client   *http.Client
-	api      *twitter.Client
-	logger   *slog.Logger
-	declared []tweetstream.Rule
-	prune    string
-	sample   bool
-	query    string
+	token  TokenSource
+	base   *url.URL
+	client *http.Client
+	api    *twitter.Client
+	logger *slog.Logger
+	prune  string
+	sample bool
+	query  string
 
 	back       time.Duration // for recovery
 	posts      int           // likewise
@@ -54,10 +53,13 @@ type Source struct {
 	secret, former atomic.Value // the token and the one before it, strings, to be taken out of texts
 	saidOpen       atomic.Bool  // that others can read the token
 
-	mu    sync.Mutex
-	rules map[string]tweetstream.Rule // at X, by id
-	stats Stats
-	tags  map[string]*TagStats
+	syncing sync.Mutex // held while the rules at X are brought in line
+
+	mu       sync.Mutex
+	declared []tweetstream.Rule
+	rules    map[string]tweetstream.Rule // at X, by id
+	stats    Stats
+	tags     map[string]*TagStats
 
 	unsearched  map[string]string // rules that search does not take, and why, by value
 	saidReposts bool
@@ -305,7 +307,7 @@ func (s *Source) Stream(ctx context.Context, from []byte, emit tweetstream.Emit)
 		if errors.Is(err, errSpent) {
 			continue
 		}
-		if noRules(err) && len(s.declared) > 0 && without < 5 {
+		if noRules(err) && len(s.wanted()) > 0 && without < 5 {
 			// Somebody has deleted them. That they are there again takes X some
 			// 20 s to notice.
 			synced = false

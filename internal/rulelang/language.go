@@ -1,4 +1,7 @@
-package xtest
+// Package rulelang reads X's rules, and tells which Posts they match, as far as
+// that can be known outside of X. The simulator goes by it, and so does what is
+// checked of a rule before it is sent.
+package rulelang
 
 import (
 	"fmt"
@@ -7,50 +10,68 @@ import (
 	"unicode/utf8"
 )
 
-// maxRule is how many characters a rule of the stream may have.
-const maxRule = 1024
-
-// ruleError is one of the details of an invalid rule.
-type ruleError struct {
-	message string
-	pos     int // of the character, from 1
-}
-
-func (e *ruleError) Error() string { return fmt.Sprintf("%s (at position %d)", e.message, e.pos) }
-
-type nodeKind int
-
+// How many characters a rule of the stream may have, by the plan.
 const (
-	nodeAnd nodeKind = iota
-	nodeOr
-	nodeNot
-	nodeWord // a word or a phrase
-	nodeOperator
+	MaxPayPerUse  = 1024
+	MaxEnterprise = 2048
 )
 
-// node is a rule, or a part of it.
-type node struct {
-	kind     nodeKind
-	children []*node
-	op       string // "#", "@", "$", or the name before the colon
-	value    string // as written, without quotes
-	folded   string // for comparing
-	pos      int
+// Error is what is wrong with a rule.
+type Error struct {
+	Message string
+	Pos     int // of the character, from 1
 }
 
-// parseRule reads a rule. The error is a *ruleError.
+func (e *Error) Error() string { return fmt.Sprintf("%s (at position %d)", e.Message, e.Pos) }
+
+// Kind is what a Node is.
+type Kind int
+
+const (
+	And Kind = iota
+	Or
+	Not
+	Word // a word or a phrase
+	Operator
+)
+
+// Node is a rule, or a part of it.
+type Node struct {
+	Kind     Kind
+	Children []*Node
+	Op       string // "#", "@", "$", or the name before the colon
+	Value    string // as written, without quotes
+	Folded   string // for comparing
+	Pos      int
+}
+
+// Parse reads a rule of the operators that the simulator has. The error is an
+// *Error.
 //
 //	or    = and { "OR" and }
 //	and   = unary { unary }
 //	unary = [ "-" ] ( "(" or ")" | phrase | operator | word )
-func parseRule(value string) (*node, error) {
+func Parse(value string) (*Node, error) {
 	p := parser{in: []rune(value)}
+	n, err := p.rule(value)
+	if err != nil {
+		return nil, err
+	}
+	if !n.standsAlone() {
+		return nil, p.fail(n.first(), noPositive)
+	}
+	return n, nil
+}
+
+const noPositive = "Rules must contain at least one positive, non-stopword clause"
+
+func (p *parser) rule(value string) (*Node, error) {
 	p.space()
 	if p.end() {
 		return nil, p.fail(1, "Rule must not be empty")
 	}
 	if !utf8.ValidString(value) {
-		return nil, p.fail(strings.IndexRune(value, utf8.RuneError)+1, "Rule is not valid UTF-8")
+		return nil, p.fail(utf8.RuneCountInString(value[:strings.IndexRune(value, utf8.RuneError)])+1, "Rule is not valid UTF-8")
 	}
 	n, err := p.or(0)
 	if err != nil {
@@ -58,9 +79,6 @@ func parseRule(value string) (*node, error) {
 	}
 	if !p.end() { // only a parenthesis ends a rule early
 		return nil, p.fail(p.i+1, "extraneous input ')' expecting <EOF>")
-	}
-	if !n.standsAlone() {
-		return nil, p.fail(n.first(), "Rules must contain at least one positive, non-stopword clause")
 	}
 	return n, nil
 }
@@ -71,10 +89,21 @@ const maxDepth = 100
 type parser struct {
 	in []rune
 	i  int
+
+	lenient bool // what X may know, though it is not known here, is a doubt
+	doubts  []*Error
+}
+
+// doubt notes what X may refuse. It reports whether the parser goes on.
+func (p *parser) doubt(pos int, format string, args ...any) bool {
+	if p.lenient {
+		p.doubts = append(p.doubts, &Error{fmt.Sprintf(format, args...), pos})
+	}
+	return p.lenient
 }
 
 func (p *parser) fail(pos int, format string, args ...any) error {
-	return &ruleError{fmt.Sprintf(format, args...), pos}
+	return &Error{fmt.Sprintf(format, args...), pos}
 }
 
 func (p *parser) end() bool { return p.i >= len(p.in) }
@@ -93,27 +122,27 @@ func (p *parser) isOr() bool {
 	return p.i+2 == len(p.in) || unicode.IsSpace(p.in[p.i+2]) || strings.ContainsRune("()\"", p.in[p.i+2])
 }
 
-func (p *parser) or(depth int) (*node, error) {
-	n := &node{kind: nodeOr, pos: p.i + 1}
+func (p *parser) or(depth int) (*Node, error) {
+	n := &Node{Kind: Or, Pos: p.i + 1}
 	for {
 		child, err := p.and(depth)
 		if err != nil {
 			return nil, err
 		}
-		n.children = append(n.children, child)
+		n.Children = append(n.Children, child)
 		if p.end() || !p.isOr() {
 			break
 		}
 		p.i += len("OR")
 	}
-	if len(n.children) == 1 {
-		return n.children[0], nil
+	if len(n.Children) == 1 {
+		return n.Children[0], nil
 	}
 	return n, nil
 }
 
-func (p *parser) and(depth int) (*node, error) {
-	n := &node{kind: nodeAnd, pos: p.i + 1}
+func (p *parser) and(depth int) (*Node, error) {
+	n := &Node{Kind: And, Pos: p.i + 1}
 	for {
 		p.space()
 		if p.end() || p.in[p.i] == ')' || p.isOr() {
@@ -123,13 +152,13 @@ func (p *parser) and(depth int) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		n.children = append(n.children, child)
+		n.Children = append(n.Children, child)
 	}
-	switch len(n.children) {
+	switch len(n.Children) {
 	case 0:
 		return nil, p.fail(p.i+1, "missing operand at %s", p.next())
 	case 1:
-		return n.children[0], nil
+		return n.Children[0], nil
 	}
 	return n, nil
 }
@@ -142,7 +171,7 @@ func (p *parser) next() string {
 	return "'" + string(p.in[p.i]) + "'"
 }
 
-func (p *parser) unary(depth int) (*node, error) {
+func (p *parser) unary(depth int) (*Node, error) {
 	pos := p.i + 1
 	not := p.in[p.i] == '-'
 	if not {
@@ -156,12 +185,12 @@ func (p *parser) unary(depth int) (*node, error) {
 		return nil, err
 	}
 	if not {
-		n = &node{kind: nodeNot, children: []*node{n}, pos: pos}
+		n = &Node{Kind: Not, Children: []*Node{n}, Pos: pos}
 	}
 	return n, nil
 }
 
-func (p *parser) primary(depth int) (*node, error) {
+func (p *parser) primary(depth int) (*Node, error) {
 	pos := p.i + 1
 	switch r := p.in[p.i]; {
 	case r == '(':
@@ -183,29 +212,40 @@ func (p *parser) primary(depth int) (*node, error) {
 		if err != nil {
 			return nil, err
 		}
-		n := &node{kind: nodeWord, value: s, folded: fold(s), pos: pos}
-		if n.folded == " " {
+		n := &Node{Kind: Word, Value: s, Folded: fold(s), Pos: pos}
+		if n.Folded == " " && (strings.TrimSpace(s) == "" || !p.doubt(pos, "there is no letter or digit in this phrase")) {
 			return nil, p.fail(pos, "Quoted phrase has no words")
 		}
+		p.proximity()
 		return n, nil
 	case r == '#' || r == '@' || r == '$':
 		p.i++
-		word := p.run(wordRune)
+		word := p.run(WordRune)
 		if word == "" {
+			if p.doubt(pos, "no word follows '%c'", r) {
+				return p.odd(pos), nil
+			}
 			return nil, p.fail(pos, "no viable alternative at character '%c'", r)
 		}
-		return &node{kind: nodeOperator, op: string(r), value: word, folded: strings.ToLower(word), pos: pos}, p.boundary()
+		return &Node{Kind: Operator, Op: string(r), Value: word, Folded: strings.ToLower(word), Pos: pos}, p.boundary()
 	}
-	word := p.run(func(r rune) bool { return wordRune(r) || symbolRune(r) })
+	word := p.run(func(r rune) bool { return WordRune(r) || symbolRune(r) })
 	if word == "" {
+		if !p.end() && !strings.ContainsRune(")", p.in[p.i]) && !unicode.IsSpace(p.in[p.i]) && p.doubt(p.i+1, "a word does not begin with %s: put quotes around what has punctuation", p.next()) {
+			return p.odd(pos), nil
+		}
 		return nil, p.fail(p.i+1, "no viable alternative at character %s", p.next())
 	}
 	if !p.end() && p.in[p.i] == ':' {
 		p.i++
 		return p.operator(strings.ToLower(word), pos)
 	}
-	n := &node{kind: nodeWord, value: word, folded: fold(word), pos: pos}
-	if n.folded == " " {
+	switch word {
+	case "AND", "NOT", "or":
+		p.doubt(pos, "%s is taken for a word: in rules a space means and, OR is written in capitals, and - means not", word)
+	}
+	n := &Node{Kind: Word, Value: word, Folded: fold(word), Pos: pos}
+	if n.Folded == " " && !p.doubt(pos, "there is no letter or digit in this word") {
 		return nil, p.fail(pos, "no viable alternative at character '%c'", []rune(word)[0])
 	}
 	return n, p.boundary()
@@ -217,7 +257,25 @@ func (p *parser) boundary() error {
 	if p.end() || unicode.IsSpace(p.in[p.i]) || strings.ContainsRune("()\"", p.in[p.i]) {
 		return nil
 	}
+	if p.doubt(p.i+1, "a word has no %s in it: put quotes around what has punctuation", p.next()) {
+		p.odd(p.i)
+		return nil
+	}
 	return p.fail(p.i+1, "no viable alternative at character %s", p.next())
+}
+
+// odd takes what stands up to the next space or parenthesis for a word.
+func (p *parser) odd(pos int) *Node {
+	word := p.run(func(r rune) bool { return !unicode.IsSpace(r) && !strings.ContainsRune("()\"", r) })
+	return &Node{Kind: Word, Value: word, Folded: fold(word), Pos: pos}
+}
+
+// proximity passes by what may follow a phrase, as in "social media"~5.
+func (p *parser) proximity() {
+	if p.lenient && !p.end() && p.in[p.i] == '~' {
+		p.i++
+		p.run(func(r rune) bool { return '0' <= r && r <= '9' })
+	}
 }
 
 func (p *parser) run(f func(rune) bool) string {
@@ -259,8 +317,11 @@ var operators = map[string]func(string) bool{
 	"has":             oneOf("media", "images", "videos", "links", "hashtags", "mentions", "cashtags"),
 }
 
-func (p *parser) operator(name string, pos int) (*node, error) {
+func (p *parser) operator(name string, pos int) (*Node, error) {
 	valid, ok := operators[name]
+	if !ok && p.lenient {
+		return p.foreign(name, pos)
+	}
 	if !ok {
 		return nil, p.fail(pos, "Reference to invalid operator '%s'. Operator is not available in current product or product packaging. "+
 			"Please refer to complete available operator list at https://docs.x.com/x-api/posts/filtered-stream/integrate/operators", name)
@@ -279,13 +340,16 @@ func (p *parser) operator(name string, pos int) (*node, error) {
 	if name == "from" || name == "to" {
 		folded = strings.TrimPrefix(folded, "@")
 	}
-	if !valid(folded) {
+	if folded == "" && p.lenient {
+		return nil, p.fail(at, "nothing follows %s:", name)
+	}
+	if !valid(folded) && !p.doubt(at, "%q may be no value for %s:", value, name) {
 		if name == "is" || name == "has" {
 			return nil, p.fail(pos, "Reference to invalid operator '%s:%s'. Operator is not available in current product or product packaging", name, value)
 		}
 		return nil, p.fail(at, "Invalid value '%s' for operator '%s'", value, name)
 	}
-	return &node{kind: nodeOperator, op: name, value: value, folded: folded, pos: pos}, p.boundary()
+	return &Node{Kind: Operator, Op: name, Value: value, Folded: folded, Pos: pos}, p.boundary()
 }
 
 func oneOf(values ...string) func(string) bool {
@@ -323,36 +387,37 @@ var stopWords = func() map[string]bool {
 
 // standsAlone reports whether the rule can match only by a positive clause of
 // its own: not a negation, a stop word, or an operator that only narrows others.
-func (n *node) standsAlone() bool {
-	switch n.kind {
-	case nodeAnd:
-		for _, c := range n.children {
+func (n *Node) standsAlone() bool {
+	switch n.Kind {
+	case And:
+		for _, c := range n.Children {
 			if c.standsAlone() {
 				return true
 			}
 		}
 		return false
-	case nodeOr:
-		for _, c := range n.children {
+	case Or:
+		for _, c := range n.Children {
 			if !c.standsAlone() {
 				return false
 			}
 		}
 		return true
-	case nodeNot:
+	case Not:
 		return false
-	case nodeOperator:
-		return n.op != "lang" && n.op != "is" && n.op != "has"
+	case Operator:
+		alone, known := documented[n.Op]
+		return alone || !known && n.Op != "lang" && n.Op != "is" && n.Op != "has"
 	}
-	return !stopWords[n.folded]
+	return !stopWords[n.Folded]
 }
 
 // first is the position of the first clause that can't stand alone.
-func (n *node) first() int {
-	for _, c := range n.children {
+func (n *Node) first() int {
+	for _, c := range n.Children {
 		if !c.standsAlone() {
 			return c.first()
 		}
 	}
-	return n.pos
+	return n.Pos
 }

@@ -1,4 +1,4 @@
-package xtest
+package rulelang
 
 import (
 	"slices"
@@ -8,86 +8,86 @@ import (
 
 // doc is what rules and queries look at in a Post. Strings are folded to lower
 // case.
-type doc struct {
-	words        string // of the full text, as fold gives them
-	hashtags     []string
-	mentions     []string
-	cashtags     []string
-	urls         []string
-	from         [2]string // id and username
-	to           [2]string
-	lang         string
-	conversation string
-	flags        flag
+type Doc struct {
+	Words        string // of the full text, as fold gives them
+	Hashtags     []string
+	Mentions     []string
+	Cashtags     []string
+	URLs         []string
+	From         [2]string // id and username
+	To           [2]string
+	Lang         string
+	Conversation string
+	Flags        Flag
 }
 
-type flag uint16
+type Flag uint16
 
 const (
-	isRetweet flag = 1 << iota
-	isReply
-	isQuote
-	isVerified
-	hasImages
-	hasVideos
-	hasMedia
-	hasLinks
-	hasHashtags
-	hasMentions
-	hasCashtags
+	IsRetweet Flag = 1 << iota
+	IsReply
+	IsQuote
+	IsVerified
+	HasImages
+	HasVideos
+	HasMedia
+	HasLinks
+	HasHashtags
+	HasMentions
+	HasCashtags
 )
 
-var flagNames = map[string]flag{
-	"is:retweet": isRetweet, "is:reply": isReply, "is:quote": isQuote, "is:verified": isVerified,
-	"has:images": hasImages, "has:videos": hasVideos, "has:media": hasMedia, "has:links": hasLinks,
-	"has:hashtags": hasHashtags, "has:mentions": hasMentions, "has:cashtags": hasCashtags,
+var Flags = map[string]Flag{
+	"is:retweet": IsRetweet, "is:reply": IsReply, "is:quote": IsQuote, "is:verified": IsVerified,
+	"has:images": HasImages, "has:videos": HasVideos, "has:media": HasMedia, "has:links": HasLinks,
+	"has:hashtags": HasHashtags, "has:mentions": HasMentions, "has:cashtags": HasCashtags,
 }
 
-func (n *node) matches(d *doc) bool {
-	switch n.kind {
-	case nodeAnd:
-		for _, c := range n.children {
-			if !c.matches(d) {
+func (n *Node) Matches(d *Doc) bool {
+	switch n.Kind {
+	case And:
+		for _, c := range n.Children {
+			if !c.Matches(d) {
 				return false
 			}
 		}
 		return true
-	case nodeOr:
-		for _, c := range n.children {
-			if c.matches(d) {
+	case Or:
+		for _, c := range n.Children {
+			if c.Matches(d) {
 				return true
 			}
 		}
 		return false
-	case nodeNot:
-		return !n.children[0].matches(d)
-	case nodeWord:
-		return strings.Contains(d.words, n.folded)
+	case Not:
+		return !n.Children[0].Matches(d)
+	case Word:
+		return strings.Contains(d.Words, n.Folded)
 	}
-	switch n.op {
+	switch n.Op {
 	case "#":
-		return slices.Contains(d.hashtags, n.folded)
+		return slices.Contains(d.Hashtags, n.Folded)
 	case "@":
-		return slices.Contains(d.mentions, n.folded)
+		return slices.Contains(d.Mentions, n.Folded)
 	case "$":
-		return slices.Contains(d.cashtags, n.folded)
+		return slices.Contains(d.Cashtags, n.Folded)
 	case "from":
-		return n.folded == d.from[0] || n.folded == d.from[1]
+		return n.Folded == d.From[0] || n.Folded == d.From[1]
 	case "to":
-		return n.folded == d.to[0] || n.folded == d.to[1]
+		return n.Folded == d.To[0] || n.Folded == d.To[1]
 	case "lang":
-		return n.folded == d.lang
+		return n.Folded == d.Lang
 	case "conversation_id":
-		return n.folded == d.conversation
+		return n.Folded == d.Conversation
 	case "url":
-		return slices.ContainsFunc(d.urls, func(u string) bool { return strings.Contains(u, n.folded) })
+		return slices.ContainsFunc(d.URLs, func(u string) bool { return strings.Contains(u, n.Folded) })
 	}
-	return d.flags&flagNames[n.op+":"+n.folded] != 0
+	return d.Flags&Flags[n.Op+":"+n.Folded] != 0
 }
 
-// wordRune reports whether r belongs to a word: a letter, digit, mark or
+// WordRune reports whether r belongs to a word: a letter, digit, mark or
 // underscore, or a joiner between them.
-func wordRune(r rune) bool {
+func WordRune(r rune) bool {
 	if r < 0x80 {
 		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_'
 	}
@@ -129,7 +129,7 @@ func fold(text string) string {
 		before := last
 		last = r
 		switch {
-		case r < 0x80 && wordRune(r):
+		case r < 0x80 && WordRune(r):
 			if state == inEmoji {
 				stop()
 			}
@@ -157,7 +157,7 @@ func fold(text string) string {
 			}
 			b = append(b, string(r)...)
 			state = inEmoji
-		case !wordRune(r):
+		case !WordRune(r):
 			stop()
 		case unicode.In(r, unspaced...):
 			stop()
