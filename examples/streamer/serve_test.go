@@ -183,7 +183,7 @@ func TestToWS(t *testing.T) {
 	}{
 		"other path":   {strings.TrimSuffix(url, "feed"), nil, 404},
 		"other origin": {url, http.Header{"Origin": {"http://evil.example"}}, 403},
-		"other host":   {url, http.Header{"Host": {"evil.example"}}, 403},
+		"other host":   {url, http.Header{"Host": {"evil.example"}}, 421},
 	} {
 		_, _, err := dial(t, tt.url, tt.header)
 		var status ws.StatusError

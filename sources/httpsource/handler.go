@@ -113,7 +113,7 @@ func (s *Source) stopped() *refusal {
 
 // admit decides on a request by all but its body. batch says what the body is.
 func (s *Source) admit(r *http.Request) (batch bool, _ *refusal) {
-	if !s.served.has(r.Host) {
+	if !s.served.Has(r.Host) {
 		return false, refuse(http.StatusMisdirectedRequest, "host", "this Host is not served here: the option Hosts lists those that are")
 	}
 	if r.Method != http.MethodPost {

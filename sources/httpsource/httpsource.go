@@ -10,13 +10,14 @@ import (
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/hosts"
 )
 
 // Source is a [tweetstream.Source] and an [http.Handler]. It is made by [New];
 // mount it where you like. It starts no server and no goroutine.
 type Source struct {
 	config
-	served  hostList
+	served  hosts.List
 	origins http.CrossOriginProtection
 	slots   chan struct{} // holds a token for each request under way
 	memory  atomic.Int64  // of their bodies
@@ -53,7 +54,7 @@ func New(opts ...Option) (*Source, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
 	}
-	return &Source{config: c, served: newHostList(c.hosts), slots: make(chan struct{}, c.requests)}, nil
+	return &Source{config: c, served: hosts.New(c.hosts...), slots: make(chan struct{}, c.requests)}, nil
 }
 
 // CanWait tells the Streamer that sinks may hold this source back: requests wait

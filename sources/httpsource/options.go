@@ -3,10 +3,9 @@ package httpsource
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
-	"strings"
+
+	"github.com/tweetstream-go/tweetstream/internal/hosts"
 )
 
 // An Option configures a [Source].
@@ -61,7 +60,7 @@ func (c *config) validate() error {
 		errs = append(errs, fmt.Errorf("httpsource: %s: %s", option, fmt.Sprintf(format, args...)))
 	}
 	for _, name := range c.hosts {
-		if !isHost(name) {
+		if !hosts.Valid(name) {
 			bad("Hosts", "%.64q: want the name or the address of a host, without a port", name)
 		}
 	}
@@ -78,47 +77,4 @@ func (c *config) validate() error {
 		bad("MaxRequests", "want 1 or more, got %d", c.requests)
 	}
 	return errors.Join(errs...)
-}
-
-// hostList is what [Hosts] has named, as hostName writes it.
-type hostList map[string]bool
-
-func newHostList(names []string) hostList {
-	l := hostList{}
-	for _, name := range names {
-		l[hostName(name)] = true
-	}
-	return l
-}
-
-// has reports whether a request with this Host is let in.
-func (l hostList) has(host string) bool {
-	name := hostName(host)
-	if name == "localhost" || l[name] || l["*"] {
-		return true
-	}
-	addr, err := netip.ParseAddr(name)
-	return err == nil && addr.Unmap().IsLoopback()
-}
-
-// hostName returns a Host without its port, in lower case and without the dot
-// of the root; an IPv6 address without its brackets.
-func hostName(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
-}
-
-func isHost(name string) bool {
-	if name == "*" {
-		return true
-	}
-	if _, err := netip.ParseAddr(hostName(name)); err == nil {
-		return true
-	}
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_')
-	})
 }
