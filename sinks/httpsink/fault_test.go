@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/memnet"
 	"github.com/tweetstream-go/tweetstream/sinks/httpsink"
 )
 
@@ -203,7 +204,7 @@ func TestAConnectionThatDiedWhileIdle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := listen()
+				l := memnet.Listen()
 				var got []string
 				var serving sync.WaitGroup
 				serving.Go(func() {
@@ -223,7 +224,7 @@ func TestAConnectionThatDiedWhileIdle(t *testing.T) {
 						_ = conn.Close()
 					}
 				})
-				transport := &http.Transport{DialContext: l.dial}
+				transport := &http.Transport{DialContext: l.Dial}
 				s := sink(t, "http://127.0.0.1/", httpsink.Client(&http.Client{Transport: transport}))
 				for i, batch := range [][]*tweetstream.Tweet{posts(1, 1), posts(2, 3), posts(4, 4)} {
 					err := s.Deliver(t.Context(), batch)
@@ -249,7 +250,7 @@ func TestAConnectionThatDiedWhileIdle(t *testing.T) {
 // time-out, not one for each of them.
 func TestConnectionsThatDiedWithoutAWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := listen()
+		l := memnet.Listen()
 		var serving sync.WaitGroup
 		var conns []net.Conn
 		serving.Go(func() {
@@ -279,7 +280,7 @@ func TestConnectionsThatDiedWithoutAWord(t *testing.T) {
 			}
 		})
 		s := sink(t, "http://127.0.0.1/")
-		s.Dial(l.dial)
+		s.Dial(l.Dial)
 		var calls sync.WaitGroup
 		for range 3 {
 			calls.Go(func() {

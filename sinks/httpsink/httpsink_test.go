@@ -249,8 +249,8 @@ func TestByDefaultOnePostARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := receive(t, nil)
 		run(t, rec.sink(t), posts(1, 50))
-		if n := len(rec.got()); n != 50 || rec.dialled() != 1 {
-			t.Errorf("%d requests over %d connections, want 50 over 1", n, rec.dialled())
+		if n := len(rec.got()); n != 50 || rec.Dials() != 1 {
+			t.Errorf("%d requests over %d connections, want 50 over 1", n, rec.Dials())
 		}
 	})
 }

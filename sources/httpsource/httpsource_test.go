@@ -303,7 +303,7 @@ func TestOnlyWhileStreamRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &receiver{Source: src, t: t, full: make(chan struct{}, 1)}
-		r.pipes, r.client = serve(t, src)
+		r.Listener, r.client = serve(t, src)
 		refused := func(when string) {
 			t.Helper()
 			if a := r.post(one, message(1)); a.status != http.StatusServiceUnavailable {

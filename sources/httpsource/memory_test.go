@@ -17,47 +17,14 @@ import (
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/memnet"
 	"github.com/tweetstream-go/tweetstream/sources/httpsource"
 )
 
-// pipes is a net.Listener without a socket, for in a testing/synctest bubble a
-// goroutine that waits for one holds the clock.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func listen() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.done:
-		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: net.ErrClosed}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
 // serve serves h in memory, and returns a client that reaches it under any name.
-func serve(t testing.TB, h http.Handler) (*pipes, *http.Client) {
+func serve(t testing.TB, h http.Handler) (*memnet.Listener, *http.Client) {
 	t.Helper()
-	l := listen()
+	l := memnet.Listen()
 	var conns, serving sync.WaitGroup
 	server := &http.Server{Handler: h, ConnState: func(_ net.Conn, state http.ConnState) {
 		switch state {
@@ -68,7 +35,7 @@ func serve(t testing.TB, h http.Handler) (*pipes, *http.Client) {
 		}
 	}}
 	serving.Go(func() { _ = server.Serve(l) })
-	transport := &http.Transport{DialContext: l.dial}
+	transport := &http.Transport{DialContext: l.Dial}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = server.Close()
@@ -81,7 +48,7 @@ func serve(t testing.TB, h http.Handler) (*pipes, *http.Client) {
 // receiver is a Source at work, served in memory.
 type receiver struct {
 	*httpsource.Source
-	*pipes
+	*memnet.Listener
 	t      testing.TB
 	client *http.Client
 	cancel context.CancelFunc
@@ -101,7 +68,7 @@ func start(t testing.TB, opts ...httpsource.Option) *receiver {
 		t.Fatal(err)
 	}
 	r := &receiver{Source: src, t: t, full: make(chan struct{}, 1)}
-	r.pipes, r.client = serve(t, src)
+	r.Listener, r.client = serve(t, src)
 	r.stream()
 	return r
 }
@@ -236,7 +203,7 @@ func read(t testing.TB, resp *http.Response) answer {
 // nil answer means that the connection was closed without one.
 func (r *receiver) raw(request io.Reader) (*answer, time.Duration) {
 	r.t.Helper()
-	conn, err := r.dial(r.t.Context(), "", "")
+	conn, err := r.Dial(r.t.Context(), "", "")
 	if err != nil {
 		r.t.Fatal(err)
 	}
