@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 
 	"github.com/tweetstream-go/tweetstream/internal/hosts"
+	"github.com/tweetstream-go/tweetstream/internal/webhook"
 )
 
 // An Option configures a [Source].
@@ -18,6 +20,14 @@ type config struct {
 	message      int
 	batch        int
 	requests     int
+	rate         int
+	rateSet      bool
+	secrets      []string
+	secretSet    bool
+	keys         webhook.Keys
+	consumer     string
+	consumerSet  bool
+	x            *webhook.X
 }
 
 // Hosts adds to the names that requests may have in their Host header; the port
@@ -53,6 +63,28 @@ func MaxRequests(n int) Option {
 	return func(c *config) { c.requests = n }
 }
 
+// MaxRate sets how many requests a second are let in, as many at once among them;
+// others are answered 429. By default there is no limit.
+func MaxRate(n int) Option {
+	return func(c *config) { c.rate, c.rateSet = n, true }
+}
+
+// Secret lets in only requests that are signed with one of these secrets, as
+// Standard Webhooks has it: see https://www.standardwebhooks.com, and Secret of
+// package sinks/httpsink for how they are written. The clocks of both ends may be
+// five minutes apart. A body that is compressed is signed as it was before.
+func Secret(secrets ...string) Option {
+	return func(c *config) { c.secrets, c.secretSet = append(c.secrets, secrets...), true }
+}
+
+// XWebhook takes the webhooks of X for the app with this consumer secret, which is
+// not the bearer token: it answers X's challenges (GET with crc_token), and lets in
+// what X has signed. X calls the name under which the server is known, which goes
+// into [Hosts]. Together with [Secret], a request has one signature or the other.
+func XWebhook(consumerSecret string) Option {
+	return func(c *config) { c.consumer, c.consumerSet = consumerSecret, true }
+}
+
 // validate returns an error that names each option that can't be used.
 func (c *config) validate() error {
 	var errs []error
@@ -76,5 +108,21 @@ func (c *config) validate() error {
 	if c.requests < 1 {
 		bad("MaxRequests", "want 1 or more, got %d", c.requests)
 	}
+	if c.rateSet && c.rate < 1 {
+		bad("MaxRate", "want 1 or more, got %d", c.rate)
+	}
+	if c.secretSet {
+		var err error
+		if c.keys, err = webhook.Parse(c.secrets...); err != nil {
+			bad("Secret", "%v", err)
+		}
+	}
+	if secret := strings.TrimSpace(c.consumer); secret != "" {
+		x := webhook.NewX(secret)
+		c.x = &x
+	} else if c.consumerSet {
+		bad("XWebhook", "the consumer secret is empty")
+	}
+	c.secrets, c.consumer = nil, ""
 	return errors.Join(errs...)
 }
