@@ -21,6 +21,7 @@ type runCmd struct {
 
 	Prune *string `placeholder:"PREFIX" help:"At the start, delete the rules at X that are not declared here and whose tag begins with PREFIX."`
 
+	posting
 	keeps
 }
 
@@ -91,6 +92,9 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 	}
 	targets, err := checkTargets(c.To, c.Remote, s)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.posting.complete(targets, s); err != nil {
 		return nil, nil, err
 	}
 	return rules, targets, c.keeps.check(targets, s)
