@@ -95,8 +95,9 @@ const (
 func retryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	v := strings.TrimSpace(h.Get("Retry-After"))
 	var d time.Duration
-	if n, err := strconv.ParseUint(v, 10, 64); err == nil || errors.Is(err, strconv.ErrRange) {
-		d = time.Duration(min(n, uint64(maxRetryAfter/time.Second))) * time.Second
+	// Of a number that is too large, ParseInt returns the largest.
+	if n, err := strconv.ParseInt(v, 10, 64); n >= 0 && (err == nil || errors.Is(err, strconv.ErrRange)) {
+		d = time.Duration(min(n, int64(maxRetryAfter/time.Second))) * time.Second
 	} else {
 		at, err := http.ParseTime(v)
 		if err != nil {

@@ -114,7 +114,7 @@ var (
 
 // parse makes tweets of a body. They share no memory with it, so that one tweet
 // that is kept does not keep a whole body.
-func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, repaired int, _ *refusal) {
+func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, repaired uint64, _ *refusal) {
 	received := time.Now()
 	take := func(raw []byte) error {
 		t, err := s.parseMessage(raw)

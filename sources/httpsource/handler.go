@@ -33,7 +33,7 @@ func refuse(status int, reason, format string, args ...any) *refusal {
 
 // taken is a request that is answered 2xx.
 type taken struct {
-	posts, repaired int
+	posts, repaired uint64
 	replayed        bool
 	byX             bool
 }
@@ -49,8 +49,8 @@ func (s *Source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	s.stats.Requests++
 	if refused == nil {
-		s.stats.Posts += uint64(t.posts)
-		s.stats.Repaired += uint64(t.repaired)
+		s.stats.Posts += t.posts
+		s.stats.Repaired += t.repaired
 		if t.replayed {
 			s.stats.Replayed++
 		}
@@ -175,7 +175,7 @@ func (s *Source) take(w http.ResponseWriter, r *http.Request) (t taken, _ *refus
 	if f.signed != unsigned {
 		s.seen.add(mac)
 	}
-	t.posts, t.repaired = len(ts), repaired
+	t.posts, t.repaired = uint64(len(ts)), repaired
 	return t, nil
 }
 
