@@ -25,7 +25,7 @@ import (
 	"github.com/tweetstream-go/tweetstream/sources/httpsource"
 )
 
-// config lets nginx take 16 kB at most, for bodies that come in time, and 100
+// config lets nginx take 16 kB at most, for bodies that come in time, and 50
 // requests a second, behind TLS.
 const config = `
 daemon off;
@@ -40,7 +40,7 @@ http {
 	fastcgi_temp_path {dir}/fastcgi;
 	uwsgi_temp_path {dir}/uwsgi;
 	scgi_temp_path {dir}/scgi;
-	limit_req_zone $binary_remote_addr zone=all:1m rate=100r/s;
+	limit_req_zone $binary_remote_addr zone=all:1m rate=50r/s;
 	limit_req_status 429;
 	server {
 		listen {address} ssl http2;
@@ -49,7 +49,7 @@ http {
 		client_max_body_size 16k;
 		client_body_timeout 2s;
 		location / {
-			limit_req zone=all burst=60 nodelay;
+			limit_req zone=all burst=15 nodelay;
 			proxy_pass {upstream};
 			proxy_set_header Host $host;
 		}
