@@ -62,6 +62,11 @@
 // to this machine only. On the command line others on the machine may see them: a
 // settings file is the better place.
 //
+// --http-secret-file FILE signs what is posted, as https://www.standardwebhooks.com
+// has it, with the secrets in FILE (whsec_…): one, or several in lines of their own
+// while they are changed. --http-batch N posts up to N messages at once, one a line
+// (application/x-ndjson). Both are for all http: sinks.
+//
 // ws: is served by the streamer itself, on this machine only unless --remote says
 // otherwise. A viewer begins with the newest messages; ?tag=coop shows it those of
 // a tag. Pages of other origins can't read it, but for those that are named, as in

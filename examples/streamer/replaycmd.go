@@ -22,6 +22,8 @@ type replayCmd struct {
 	Sink   *string  `placeholder:"NAME" help:"Replay only the letters of the sink that had this NAME."`
 	Pace   *float64 `placeholder:"N" help:"Replay N times as fast as the Posts came: with 1 at the same pace. By default at full speed."`
 
+	posting
+
 	Checkpoint *string `argsonly:"" placeholder:"FILE" help:"Keep in this file how far was replayed, to go on there. Settings don't set this one."`
 	DeadLetter *string `argsonly:"" placeholder:"FILE" help:"Keep the Posts that a sink will not get in this file. Settings don't set this one."`
 }
@@ -79,6 +81,9 @@ func (c *replayCmd) options(opts ...replay.Option) []replay.Option {
 func (c *replayCmd) check(s *settings) ([]target, error) {
 	targets, err := checkTargets(c.To, c.Remote, s)
 	if err != nil {
+		return nil, err
+	}
+	if err := c.posting.complete(targets, s); err != nil {
 		return nil, err
 	}
 	k := c.keeps()

@@ -25,6 +25,7 @@ type runCmd struct {
 	Backfill time.Duration `placeholder:"TIME" help:"On plans that have it, let X send again what was missed up to TIME ago, 1m to 5m, instead of asking for it by search. By default it is not tried."`
 	money
 
+	posting
 	keeps
 }
 
@@ -107,6 +108,9 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 	}
 	targets, err := checkTargets(c.To, c.Remote, s)
 	if err != nil {
+		return nil, nil, err
+	}
+	if err := c.posting.complete(targets, s); err != nil {
 		return nil, nil, err
 	}
 	return rules, targets, c.keeps.check(targets, s)

@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/sources/httpsource"
 	"github.com/tweetstream-go/tweetstream/xtest"
 )
 
@@ -83,6 +84,50 @@ func TestToHTTP(t *testing.T) {
 	}
 	if strings.Contains(p.stderr.String(), canary) {
 		t.Errorf("the password is shown:\n%s", p.stderr.String())
+	}
+}
+
+// With a secret each request is signed, and with --http-batch it has several
+// messages.
+func TestToHTTPSigned(t *testing.T) {
+	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+	src, err := httpsource.New(httpsource.Secret(secret))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var mu sync.Mutex
+	var got []string
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		ended <- src.Stream(ctx, nil, func(_ context.Context, tweets []*tweetstream.Tweet, _ []byte) error {
+			mu.Lock()
+			defer mu.Unlock()
+			for _, tw := range tweets {
+				got = append(got, tw.ID)
+			}
+			return nil
+		})
+	}()
+	server := httptest.NewServer(src)
+	defer server.Close()
+	x := newServer(t, xtest.Rate(500))
+	file := write(t, t.TempDir()+"/secret.txt", secret+"\n")
+	p := start(t, "--api-url", x.URL, "--tag", "coop", "--to", server.URL, "--http-secret-file", file, "--http-batch", "50", "--log-level", "debug")
+	p.eventually("Posts come", func() bool { return src.Stats().Posts > 100 })
+	p.stop(os.Interrupt)
+	cancel()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	if sent := x.IDs(); len(sent) < len(got) || !slices.Equal(got, sent[:len(got)]) {
+		t.Errorf("the %d Posts that were taken are not the first of the %d that were sent", len(got), len(sent))
+	}
+	if st := src.Stats(); st.Requests*2 > st.Posts || len(st.Refused) > int(st.Refused["stopped"]) {
+		t.Errorf("Stats: %+v", st)
+	}
+	if strings.Contains(p.stderr.String(), "MfKQ9r8") {
+		t.Errorf("the secret is shown:\n%s", p.stderr.String())
 	}
 }
 
@@ -183,7 +228,7 @@ func TestToWS(t *testing.T) {
 	}{
 		"other path":   {strings.TrimSuffix(url, "feed"), nil, 404},
 		"other origin": {url, http.Header{"Origin": {"http://evil.example"}}, 403},
-		"other host":   {url, http.Header{"Host": {"evil.example"}}, 403},
+		"other host":   {url, http.Header{"Host": {"evil.example"}}, 421},
 	} {
 		_, _, err := dial(t, tt.url, tt.header)
 		var status ws.StatusError

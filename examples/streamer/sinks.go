@@ -82,7 +82,9 @@ type target struct {
 	scheme string
 	place  string // to tell targets of a scheme apart
 	listen string // the HOST:PORT where others get the Posts; empty if they do not
+	url    string // of an http: sink, with its secrets; posting.complete opens it
 	open   opener
+	plug   []tweetstream.SinkOption
 }
 
 var targetName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
@@ -169,7 +171,7 @@ func openSinks(ctx context.Context, targets []target, logger *slog.Logger) (plug
 		if err != nil {
 			return nil, nil, errors.Join(fmt.Errorf("open sink %s: %w", t.name, err), close())
 		}
-		plugs = append(plugs, tweetstream.WithSink(t.name, sink))
+		plugs = append(plugs, tweetstream.WithSink(t.name, sink, t.plug...))
 		if c != nil {
 			closers = append(closers, func() error {
 				if err := c(); err != nil {

@@ -52,6 +52,8 @@ func TestUsageErrors(t *testing.T) {
 		"http, bad port":       {[]string{"--to", "https://h:port/x"}, "not a URL of a server"},
 		"http with a fragment": {[]string{"--to", "https://h/x#y"}, `"https://h/x#…": the URL has a fragment`},
 		"password in clear":    {[]string{"--to", "http://u:p@example.com/x"}, `"http://…@example.com/x": credentials (Authorization) go over https only`},
+		"a batch of none":      {[]string{"--to", "http://h/x", "--http-batch", "0"}, "--http-batch: want 1 to 100000"},
+		"no secret file":       {[]string{"--to", "http://h/x", "--http-secret-file", "none"}, "--http-secret-file: open none"},
 		"one URL twice":        {[]string{"--to", "http://h/x", "--to", "b=http://h/x"}, "are the same"},
 		"ws without a port":    {[]string{"--to", "ws://127.0.0.1/feed"}, "want ws://HOST:PORT/PATH"},
 		"ws without a host":    {[]string{"--to", "ws://:8090/feed"}, "want ws://HOST:PORT/PATH"},

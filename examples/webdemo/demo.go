@@ -44,7 +44,11 @@ type viewers struct {
 func (c *cli) openViewers(logger *slog.Logger) (*viewers, error) {
 	var v viewers
 	var err error
-	if v.source, err = httpsource.New(httpsource.Hosts(c.hosts()...)); err != nil {
+	take := []httpsource.Option{httpsource.Hosts(c.hosts()...)}
+	if c.secrets != "" {
+		take = append(take, httpsource.Secret(c.secrets))
+	}
+	if v.source, err = httpsource.New(take...); err != nil {
 		return nil, err
 	}
 	if v.hub, err = wshub.New(wshub.Newest(newest), wshub.Hosts(c.hosts()...), wshub.Logger(logger)); err != nil {
@@ -109,7 +113,11 @@ func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.sink, err = httpsink.New("http://"+r.atWeb.Addr().String()+"/tweets", httpsink.Header("Authorization", "Bearer "+r.token))
+	post := []httpsink.Option{httpsink.Header("Authorization", "Bearer "+r.token), httpsink.Logger(logger)}
+	if c.secrets != "" {
+		post = append(post, httpsink.Secret(c.secrets))
+	}
+	r.sink, err = httpsink.New("http://"+r.atWeb.Addr().String()+"/tweets", post...)
 	if err != nil {
 		return nil, err
 	}

@@ -30,6 +30,12 @@
 //
 //	curl --json '{"data":{"id":"1","text":"hello"}}' http://127.0.0.1:8080/tweets
 //
+// With --secret-file FILE only what is signed is taken, with one of the secrets in
+// FILE (whsec_…), as streamer --http-secret-file FILE signs it:
+//
+//	webdemo --receive --secret-file secret.txt
+//	streamer --tag coop --to http://127.0.0.1:8080/tweets --http-secret-file secret.txt
+//
 // # Settings
 //
 // Each flag can stand in a YAML file: webapp.yaml in the working directory, or

@@ -29,10 +29,13 @@ type cli struct {
 	Host         []string `sep:"none" placeholder:"NAME" help:"Answer requests for this host too, such as that of a server in front. Can be given again."`
 	Remote       bool     `help:"Let --listen be an address that other machines reach. Anybody there can then read and post."`
 	PasswordFile string   `placeholder:"FILE" help:"Ask for the password in this file, on every route."`
+	SecretFile   string   `placeholder:"FILE" help:"Take only what is signed with a secret in this file, as streamer --http-secret-file signs it."`
 	Archive      string   `placeholder:"FILE" help:"Write the Posts into this file too, one message a line. By default none is written."`
 	Receive      bool     `help:"Take Posts from a streamer (--to http://…/tweets) instead of the simulated X."`
 	Rate         float64  `default:"3" placeholder:"N" help:"Let the simulated X make N Posts a second (${default})."`
 	Tag          []string `sep:"none" placeholder:"WORD" help:"Let the simulated X make Posts with this word. Can be given again. By default coop, golang and coffee."`
+
+	secrets string // in SecretFile
 }
 
 // The exit codes, but for 0.
@@ -103,6 +106,16 @@ func (c *cli) check(s settings) error {
 	}
 	if !web.IsLoopback(host) && !c.Remote && c.PasswordFile == "" {
 		return fmt.Errorf("--listen %q: other machines could reach it: give --password-file, or, if everybody there may read and post, --remote", c.Listen)
+	}
+	if c.SecretFile != "" {
+		data, err := os.ReadFile(c.SecretFile)
+		if err != nil {
+			return fmt.Errorf("--secret-file: %w", err)
+		}
+		c.secrets = string(data)
+		if _, err := httpsource.New(httpsource.Secret(c.secrets)); err != nil {
+			return fmt.Errorf("--secret-file %s: %s", c.SecretFile, strings.TrimPrefix(err.Error(), "httpsource: Secret: "))
+		}
 	}
 	for _, h := range c.Host {
 		if _, err := httpsource.New(httpsource.Hosts(h)); err != nil || h == "*" {

@@ -346,6 +346,18 @@ func TestShippedSettings(t *testing.T) {
 	}
 }
 
+func TestSecretFile(t *testing.T) {
+	secret := filepath.Join(t.TempDir(), "secret.txt")
+	if err := os.WriteFile(secret, []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d := serve(t, "--secret-file", secret, "--rate", "200")
+	if status := d.post(`{"data":{"id":"1"}}`); status != http.StatusUnauthorized {
+		t.Errorf("a message that is not signed: status %d, want 401", status)
+	}
+	d.eventually("the simulated Posts come, which are signed", func() bool { return d.stats().Services[0].Received > 20 })
+}
+
 func TestPassword(t *testing.T) {
 	const secret = "correct horse battery"
 	file := filepath.Join(t.TempDir(), "password.txt")

@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"net"
 	"net/http"
+	"net/netip"
 )
 
 // NewTransport returns the transport that a Sink uses by default.
@@ -18,3 +19,9 @@ func (s *Sink) Trust(pool *x509.CertPool) { s.own.TLSClientConfig = &tls.Config{
 func (s *Sink) Dial(f func(ctx context.Context, network, addr string) (net.Conn, error)) {
 	s.own.DialContext = f
 }
+
+// Public reports whether PublicOnly lets a connection go to addr.
+func Public(addr netip.Addr) bool { return public(addr) }
+
+// PublicDialer returns the dialer of PublicOnly.
+func PublicDialer() *net.Dialer { return publicDialer() }

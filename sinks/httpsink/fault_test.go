@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/memnet"
 	"github.com/tweetstream-go/tweetstream/sinks/httpsink"
 )
 
@@ -203,7 +204,7 @@ func TestAConnectionThatDiedWhileIdle(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				l := listen()
+				l := memnet.Listen()
 				var got []string
 				var serving sync.WaitGroup
 				serving.Go(func() {
@@ -223,7 +224,7 @@ func TestAConnectionThatDiedWhileIdle(t *testing.T) {
 						_ = conn.Close()
 					}
 				})
-				transport := &http.Transport{DialContext: l.dial}
+				transport := &http.Transport{DialContext: l.Dial}
 				s := sink(t, "http://127.0.0.1/", httpsink.Client(&http.Client{Transport: transport}))
 				for i, batch := range [][]*tweetstream.Tweet{posts(1, 1), posts(2, 3), posts(4, 4)} {
 					err := s.Deliver(t.Context(), batch)
@@ -249,7 +250,7 @@ func TestAConnectionThatDiedWhileIdle(t *testing.T) {
 // time-out, not one for each of them.
 func TestConnectionsThatDiedWithoutAWord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := listen()
+		l := memnet.Listen()
 		var serving sync.WaitGroup
 		var conns []net.Conn
 		serving.Go(func() {
@@ -279,7 +280,7 @@ func TestConnectionsThatDiedWithoutAWord(t *testing.T) {
 			}
 		})
 		s := sink(t, "http://127.0.0.1/")
-		s.Dial(l.dial)
+		s.Dial(l.Dial)
 		var calls sync.WaitGroup
 		for range 3 {
 			calls.Go(func() {
@@ -381,6 +382,66 @@ func TestAnOutage(t *testing.T) {
 			t.Errorf("%d Posts arrived", len(ids))
 		}
 	})
+}
+
+// A receiver that fails in every way it can, before it has stored a batch and
+// after: nothing is lost, and nothing is doubled for one that goes by the id.
+func TestNothingIsLostByAFault(t *testing.T) {
+	answer := func(status int, name, value string) func(*testing.T, http.ResponseWriter, *http.Request) {
+		return func(_ *testing.T, w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set(name, value)
+			w.WriteHeader(status)
+		}
+	}
+	raw := func(text string) func(*testing.T, http.ResponseWriter, *http.Request) {
+		return func(t *testing.T, w http.ResponseWriter, _ *http.Request) {
+			conn := hijack(t, w)
+			_, _ = io.WriteString(conn, text)
+			_ = conn.Close()
+		}
+	}
+	for name, fault := range map[string]func(*testing.T, http.ResponseWriter, *http.Request){
+		"slow":           func(*testing.T, http.ResponseWriter, *http.Request) { time.Sleep(20 * time.Second) },
+		"closes":         raw(""),
+		"half an answer": raw("HTTP/1.1 503 x\r\nContent-Le"),
+		"wrong lengths":  raw("HTTP/1.1 503 x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+		"429":            answer(429, "Retry-After", "3"),
+		"429 by date":    answer(429, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"),
+		"503":            answer(503, "Retry-After", "2"),
+		"503 by date":    answer(503, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"),
+		"redirects":      answer(302, "Location", "/elsewhere"),
+		"10 GB":          endless(503),
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var mu sync.Mutex
+				stored, n := map[string]bool{}, 0
+				rec := receive(t, nil)
+				rec.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					body, err := io.ReadAll(r.Body)
+					if err != nil {
+						return
+					}
+					mu.Lock()
+					n++
+					number := n
+					if number%3 != 1 { // the others fail before they store
+						for line := range strings.Lines(string(body)) {
+							stored[parse(line).ID] = true
+						}
+					}
+					mu.Unlock()
+					if number%3 != 0 {
+						fault(t, w, r)
+					}
+				})
+				rejected := run(t, rec.sink(t), posts(1, 200), tweetstream.Batch(20, 0))
+				if len(stored) != 200 || len(rejected) > 0 || n < 30 {
+					t.Errorf("%d stored of 200 by %d requests; rejected: %v", len(stored), n, rejected)
+				}
+			})
+		})
+	}
 }
 
 // Whatever a receiver says back, no error shows a secret or a Post.

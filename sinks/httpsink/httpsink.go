@@ -1,16 +1,15 @@
 package httpsink
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"io"
-	"net"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/webhook"
 )
 
 // A Sink posts Posts to one URL. It is a [tweetstream.Sink], made by [New], and
@@ -20,28 +19,51 @@ type Sink struct {
 	*target
 	client *http.Client
 	own    *http.Transport // nil if the client brought its own
+
+	keys     webhook.Keys
+	encoder  *encoder // nil: as the Posts came
+	gzip     bool
+	plain    atomic.Bool // the receiver takes nothing that is compressed
+	classify func(*http.Response, []byte, error) error
+	pace     pace
+	throttle throttle
+	refusals refusals
 }
 
 // New returns a Sink that posts to url, which begins with http:// or https://. It
 // does no I/O.
 func New(url string, opts ...Option) (*Sink, error) {
-	var c config
+	c := config{set: map[string]bool{}}
 	for _, opt := range opts {
 		opt(&c)
 	}
 	t, err := newTarget(url, c.headers)
-	if c.given && c.client == nil {
-		err = errors.Join(err, errors.New("httpsink: Client: the client is nil"))
-	}
-	if err != nil {
+	keys, invalid := c.validate()
+	if err = errors.Join(err, invalid); err != nil {
 		return nil, err
 	}
-	s := &Sink{target: t, client: &http.Client{}}
-	if c.given {
+	if c.publicOnly && notPublicName(t.host) {
+		return nil, errors.New("httpsink: PublicOnly: the URL is of this machine or a private network")
+	}
+	s := &Sink{
+		target:   t,
+		client:   &http.Client{},
+		keys:     keys,
+		encoder:  c.encoder,
+		gzip:     c.gzip,
+		classify: c.classify,
+		pace:     pace{every: c.every},
+		refusals: refusals{logger: c.logger, shown: t.shown},
+	}
+	if c.client != nil {
 		*s.client = *c.client
 	}
 	if s.client.Transport == nil {
 		s.own = newTransport()
+		if c.publicOnly {
+			s.own.Proxy = nil // what a proxy reaches can't be seen from here
+			s.own.DialContext = publicDialer().DialContext
+		}
 		s.client.Transport = s.own
 	}
 	s.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -50,7 +72,7 @@ func New(url string, opts ...Option) (*Sink, error) {
 
 func newTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone() // with the environment's proxies, and HTTP/2
-	t.DialContext = (&net.Dialer{Timeout: 10 * time.Second, KeepAlive: 15 * time.Second}).DialContext
+	t.DialContext = dialer().DialContext
 	t.TLSHandshakeTimeout = 10 * time.Second
 	t.ResponseHeaderTimeout = time.Minute
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, 1_000 // as many as Parallel allows
@@ -73,13 +95,21 @@ func (s *Sink) Defaults() []tweetstream.SinkOption {
 // JSON, is a [*tweetstream.TweetError] and [tweetstream.Permanent]; the others
 // are sent.
 func (s *Sink) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
-	b, refused := newBody(tweets)
-	if len(b.parts) > 0 {
-		if err := s.post(ctx, b); err != nil {
-			return err
-		}
+	b, refused, err := s.encode(tweets)
+	if err != nil {
+		return err
 	}
-	return errors.Join(refused...)
+	if b.size > 0 {
+		if err = s.pace.wait(ctx); err == nil {
+			err = s.post(ctx, b)
+		}
+		s.refusals.note(len(tweets), err)
+	}
+	if len(refused) > 0 {
+		// Joined with what concerns the whole batch, they wait with it.
+		return errors.Join(append(refused, err)...)
+	}
+	return err
 }
 
 // Close closes the connections that are not in use, after the Streamer's Run has
@@ -105,9 +135,19 @@ func (s *Sink) post(ctx context.Context, b *body) error {
 	for name, values := range s.header {
 		req.Header[name] = values
 	}
-	req.Header["Content-Type"] = []string{b.kind}
-	req.ContentLength, req.GetBody = b.size, b.open
-	req.Body, _ = b.open()
+	// With the key, the client may send a request again by itself if a connection
+	// that was kept open turns out to be dead.
+	req.Header["Content-Type"], req.Header["Idempotency-Key"] = []string{b.kind}, []string{b.id}
+	if s.keys.Len() > 0 {
+		s.keys.Sign(req.Header, b.id, time.Now(), b.parts...)
+	}
+	sent := b
+	if s.gzip && b.size >= gzipFrom && !s.plain.Load() {
+		sent = b.compress()
+		req.Header["Content-Encoding"] = []string{"gzip"}
+	}
+	req.ContentLength, req.GetBody = sent.size, sent.open
+	req.Body, _ = sent.open()
 	resp, err := s.client.Do(req)
 	if err != nil {
 		if s.own != nil && errors.Is(err, context.DeadlineExceeded) {
@@ -118,76 +158,32 @@ func (s *Sink) post(ctx context.Context, b *body) error {
 		return s.failure(err, b)
 	}
 	defer resp.Body.Close()
-	if resp.Body == http.NoBody {
-		return s.judge(resp, nil, b)
+	var answer []byte
+	if resp.Body != http.NoBody {
+		// Who answers slowly, or without an end, has said what matters already.
+		timer := time.AfterFunc(answerTime, cancel)
+		defer timer.Stop()
+		limit := int64(maxAnswer)
+		if resp.StatusCode == http.StatusMultiStatus {
+			limit = maxReport
+		}
+		answer, _ = io.ReadAll(io.LimitReader(resp.Body, limit))
 	}
-	// Who answers slowly, or without an end, has said what matters already.
-	timer := time.AfterFunc(answerTime, cancel)
-	defer timer.Stop()
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
-	return s.judge(resp, answer, b)
+	if sent != b && resp.StatusCode == http.StatusUnsupportedMediaType {
+		s.plain.Store(true)
+		return tweetstream.RetryAfter(s.problem(resp, "the receiver takes nothing that is compressed, and gets no more of it", answer, b), soon)
+	}
+	err = s.judge(resp, answer, b)
+	if s.classify != nil {
+		err = s.classify(resp, answer, err)
+	}
+	return err
 }
 
-// How much of an answer is read, and for how long.
+// How much of an answer is read, and for how long. One that speaks of each message
+// is the only one of which the end matters.
 const (
 	maxAnswer  = 64 << 10
+	maxReport  = 1 << 20
 	answerTime = time.Second
 )
-
-// body is what a request carries. It shares the memory of the tweets.
-type body struct {
-	kind  string
-	parts [][]byte
-	size  int64
-}
-
-// newBody returns the body for tweets, and the errors of those that are not in
-// it.
-func newBody(tweets []*tweetstream.Tweet) (b *body, refused []error) {
-	if len(tweets) == 1 && len(tweets[0].Raw) > 0 {
-		raw := tweets[0].Raw
-		return &body{"application/json", [][]byte{raw}, int64(len(raw))}, nil
-	}
-	b = &body{kind: "application/x-ndjson", parts: make([][]byte, 0, 2*len(tweets))}
-	for _, t := range tweets {
-		line, err := oneLine(t.Raw)
-		if err != nil {
-			refused = append(refused, &tweetstream.TweetError{ID: t.ID, Err: tweetstream.Permanent(err)})
-			continue
-		}
-		b.parts = append(b.parts, line, lineBreak)
-		b.size += int64(len(line) + len(lineBreak))
-	}
-	return b, refused
-}
-
-var lineBreak = []byte{'\n'}
-
-// open returns a reader of the body, each time a new one.
-func (b *body) open() (io.ReadCloser, error) {
-	if len(b.parts) == 1 {
-		// net/http knows this one: it goes out in one write with the headers.
-		return io.NopCloser(bytes.NewReader(b.parts[0])), nil
-	}
-	parts := append(make(net.Buffers, 0, len(b.parts)), b.parts...)
-	return io.NopCloser(&parts), nil
-}
-
-var (
-	errEmpty  = errors.New("httpsink: the message is empty")
-	errBroken = errors.New("httpsink: the message has line breaks and is not JSON")
-)
-
-func oneLine(raw []byte) ([]byte, error) {
-	if len(raw) == 0 {
-		return nil, errEmpty
-	}
-	if bytes.IndexByte(raw, '\n') < 0 && bytes.IndexByte(raw, '\r') < 0 {
-		return raw, nil
-	}
-	var line bytes.Buffer
-	if json.Compact(&line, raw) != nil {
-		return nil, errBroken // json's own error would quote the message
-	}
-	return line.Bytes(), nil
-}

@@ -41,7 +41,7 @@ func TestOnePostIsTheBody(t *testing.T) {
 			t.Errorf("body %s\nwant %s", got.body, raw)
 		}
 		got.header.Del("Accept-Encoding")
-		want := http.Header{"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(raw))}, "User-Agent": {"tweetstream"}, "X-Mine": {"a", "b"}}
+		want := http.Header{"Content-Type": {"application/json"}, "Content-Length": {strconv.Itoa(len(raw))}, "User-Agent": {"tweetstream"}, "Idempotency-Key": {"1"}, "X-Mine": {"a", "b"}}
 		if diff := cmp.Diff(want, got.header); diff != "" {
 			t.Errorf("headers (-want +got):\n%s", diff)
 		}
@@ -156,7 +156,7 @@ func TestAnswers(t *testing.T) {
 		"415":                      {status: 415, want: exactly(lost)},
 		"421":                      {status: 421, want: again},
 		"422":                      {status: 422, want: exactly(lost)},
-		"429":                      {status: 429, want: again},
+		"429":                      {status: 429, want: exactly(time.Second)},
 		"429, 7 s":                 {status: 429, header: http.Header{"Retry-After": {"7"}}, want: exactly(7 * time.Second)},
 		"500":                      {status: 500, want: again},
 		"500, 2 s":                 {status: 500, header: http.Header{"Retry-After": {"2"}}, want: exactly(2 * time.Second)},
@@ -249,8 +249,8 @@ func TestByDefaultOnePostARequest(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := receive(t, nil)
 		run(t, rec.sink(t), posts(1, 50))
-		if n := len(rec.got()); n != 50 || rec.dialled() != 1 {
-			t.Errorf("%d requests over %d connections, want 50 over 1", n, rec.dialled())
+		if n := len(rec.got()); n != 50 || rec.Dials() != 1 {
+			t.Errorf("%d requests over %d connections, want 50 over 1", n, rec.Dials())
 		}
 	})
 }
@@ -284,6 +284,15 @@ func TestNewRefuses(t *testing.T) {
 		"Content-Type":      {url: "http://host/", opts: []httpsink.Option{httpsink.Header("content-type", secret)}, want: "Header: Content-Type can't be set"},
 		"Idempotency-Key":   {url: "http://host/", opts: []httpsink.Option{httpsink.Header("idempotency-key", secret)}, want: "Header: Idempotency-Key can't be set"},
 		"nil client":        {url: "http://host/", opts: []httpsink.Option{httpsink.Client(nil)}, want: "Client: the client is nil"},
+		"Webhook-Id":        {url: "http://host/", opts: []httpsink.Option{httpsink.Header("webhook-id", secret)}, want: "Header: Webhook-Id can't be set"},
+		"no secret":         {url: "http://host/", opts: []httpsink.Option{httpsink.Secret("")}, want: "Secret: there is no secret"},
+		"a short secret":    {url: "http://host/", opts: []httpsink.Option{httpsink.Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", secret)}, want: "Secret: secret 2 is not base64"},
+		"no encoder":        {url: "http://host/", opts: []httpsink.Option{httpsink.Encode("text/plain", nil)}, want: "Encode: the function is nil"},
+		"no type":           {url: "http://host/", opts: []httpsink.Option{httpsink.Encode("", nil)}, want: "Encode: \"\" is no Content-Type"},
+		"no rate":           {url: "http://host/", opts: []httpsink.Option{httpsink.MaxRate(0, time.Second)}, want: "MaxRate: want 1 or more"},
+		"no time":           {url: "http://host/", opts: []httpsink.Option{httpsink.MaxRate(1, 0)}, want: "MaxRate: want 1 or more"},
+		"no classifier":     {url: "http://host/", opts: []httpsink.Option{httpsink.Classify(nil)}, want: "Classify: the function is nil"},
+		"nil logger":        {url: "http://host/", opts: []httpsink.Option{httpsink.Logger(nil)}, want: "Logger: the logger is nil"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, err := httpsink.New(c.url, c.opts...)

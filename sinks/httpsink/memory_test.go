@@ -10,53 +10,9 @@ import (
 	"testing"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/memnet"
 	"github.com/tweetstream-go/tweetstream/sinks/httpsink"
 )
-
-// pipes is a net.Listener without a socket, for in a testing/synctest bubble a
-// goroutine that waits for one holds the clock.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-	mu    sync.Mutex
-	dials int
-}
-
-func listen() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	p.mu.Lock()
-	p.dials++
-	p.mu.Unlock()
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.done:
-		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: net.ErrClosed}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) dialled() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.dials
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // request is one that a receiver has read.
 type request struct {
@@ -67,7 +23,7 @@ type request struct {
 
 // receiver takes what a sink posts, in memory.
 type receiver struct {
-	*pipes
+	*memnet.Listener
 	handler http.Handler // may be replaced before the first request
 	server  *http.Server
 	client  *http.Client
@@ -79,7 +35,7 @@ type receiver struct {
 // receive starts a receiver. answer is told how many requests came before.
 func receive(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, n int)) *receiver {
 	t.Helper()
-	rec := &receiver{pipes: listen()}
+	rec := &receiver{Listener: memnet.Listen()}
 	rec.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
@@ -105,9 +61,9 @@ func receive(t testing.TB, answer func(w http.ResponseWriter, r *http.Request, n
 			}
 		},
 	}
-	transport := &http.Transport{DialContext: rec.dial, ResponseHeaderTimeout: httpsink.NewTransport().ResponseHeaderTimeout}
+	transport := &http.Transport{DialContext: rec.Dial, ResponseHeaderTimeout: httpsink.NewTransport().ResponseHeaderTimeout}
 	rec.client = &http.Client{Transport: transport}
-	serving.Go(func() { _ = rec.server.Serve(rec.pipes) })
+	serving.Go(func() { _ = rec.server.Serve(rec.Listener) })
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = rec.server.Close()

@@ -1,24 +1,34 @@
 package httpsink
 
 import (
-	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
+	"mime"
 	"net/http"
-	"net/netip"
-	"net/url"
-	"slices"
-	"strings"
+	"time"
+
+	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/webhook"
 )
 
 // An Option configures a [Sink].
 type Option func(*config)
 
 type config struct {
-	headers [][2]string
-	client  *http.Client
-	given   bool // Client was
+	headers    [][2]string
+	client     *http.Client
+	secrets    []string
+	encoder    *encoder
+	gzip       bool
+	rate       int
+	per        time.Duration
+	every      time.Duration
+	classify   func(*http.Response, []byte, error) error
+	publicOnly bool
+	logger     *slog.Logger
+
+	set map[string]bool // the options that were given
 }
 
 // Header adds a header to every request, such as Authorization. Its value is
@@ -35,163 +45,109 @@ func Header(name, value string) Option {
 // open, and gives up a dial or a TLS handshake after 10 s and an answer that has
 // not begun after a minute.
 func Client(client *http.Client) Option {
-	return func(c *config) { c.client, c.given = client, true }
+	return func(c *config) { c.client, c.set["Client"] = client, true }
 }
 
-// ours are the headers that the sink or the client of net/http sets. One fixed
-// Idempotency-Key would make a receiver drop all Posts but the first.
-var ours = []string{
-	"Connection", "Content-Encoding", "Content-Length", "Content-Type", "Expect", "Host", "Idempotency-Key",
-	"Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "X-Idempotency-Key",
+// Secret signs each request as Standard Webhooks has it: HMAC-SHA256 over
+// webhook-id, webhook-timestamp, which is that of the try, and the body as it is
+// before it is compressed. A secret is base64 of 24 to 64 bytes, with or without
+// whsec_ before it; a text may hold several, with white space between them: what
+// os.ReadFile and os.Getenv return can be given as it is. With several, to change
+// them without an interruption, there is a signature of each. By default nothing
+// is signed.
+func Secret(secrets ...string) Option {
+	return func(c *config) { c.secrets = append(c.secrets, secrets...); c.set["Secret"] = true }
 }
 
-// target is where requests go.
-type target struct {
-	url     string      // without user and password
-	shown   string      // in errors
-	header  http.Header // of every request
-	secrets []string    // that no error may show
+// Encode has f make the body of each request, for a receiver that wants another
+// one than the message of X: contentType says what it is. f is called with the
+// tweets of one Deliver, by as many goroutines as there are of them. It does not
+// keep the slice. An empty body sends nothing, and the tweets count as delivered;
+// an error is returned by Deliver as it is, so that [tweetstream.Permanent] and
+// [tweetstream.TweetError] mean what they mean there.
+func Encode(contentType string, f func(tweets []*tweetstream.Tweet) ([]byte, error)) Option {
+	return func(c *config) { c.encoder = &encoder{contentType, f} }
 }
 
-// newTarget checks the URL and the headers.
-func newTarget(raw string, headers [][2]string) (*target, error) {
+// Array makes the body of each request, also that of a single Post, one JSON array
+// of the messages, for a receiver that knows no NDJSON. It is an [Encode].
+func Array() Option { return Encode("application/json", array) }
+
+// Gzip compresses bodies of 1 KiB and more. A receiver that answers 415 to one
+// gets no more of them.
+func Gzip() Option { return func(c *config) { c.gzip = true } }
+
+// MaxRate spreads requests evenly, so that there are at most n of them in any time
+// of this length; chat services want that. Deliver waits for its turn, which counts
+// in its [tweetstream.Timeout]. By default there is no limit.
+func MaxRate(n int, per time.Duration) Option {
+	return func(c *config) { c.rate, c.per, c.set["MaxRate"] = n, per, true }
+}
+
+// Classify has f say what an answer means: what it returns is what Deliver
+// returns. answer is the beginning of the body, 64 KiB at most, for the one of resp
+// has been read. err is what the sink itself makes of it, nil if it takes the
+// Posts for delivered; its text shows neither secrets nor Posts. f is not called
+// when there is no answer.
+func Classify(f func(resp *http.Response, answer []byte, err error) error) Option {
+	return func(c *config) { c.classify = f; c.set["Classify"] = true }
+}
+
+// PublicOnly refuses to connect to this machine, to private networks and to all
+// else that is not a public address, such as where clouds keep the credentials of
+// a machine: for URLs that others may give. What counts is the address that a
+// connection goes to. Proxies of the environment are not used, and [Client] can't
+// bring a Transport.
+func PublicOnly() Option { return func(c *config) { c.publicOnly = true } }
+
+// Logger sets the logger. It is told when a receiver refuses one Post after the
+// other, so that the URL, and not the Posts, must be at fault. By default the sink
+// is silent; the Streamer logs each failure by itself.
+func Logger(l *slog.Logger) Option {
+	return func(c *config) { c.logger, c.set["Logger"] = l, true }
+}
+
+// validate returns the keys, and an error that names each option that can't be
+// used.
+func (c *config) validate() (keys webhook.Keys, err error) {
 	var errs []error
 	bad := func(option, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("httpsink: %s: %s", option, fmt.Sprintf(format, args...)))
 	}
-	t := &target{header: http.Header{
-		"User-Agent": {"tweetstream"},
-		// The client may send a request again, by itself, if a connection that
-		// was kept open turns out to be dead: receivers go by the Post's id. In
-		// net/http a nil value means just that, and is not sent.
-		"Idempotency-Key": nil,
-	}}
-	u, err := parseURL(raw)
-	if err != nil {
-		return nil, errors.Join(append(errs, err)...)
+	if c.set["Client"] && c.client == nil {
+		bad("Client", "the client is nil")
 	}
-	if u.User != nil {
-		password, _ := u.User.Password()
-		t.header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(u.User.Username()+":"+password)))
-		t.hide(password, u.User.Username())
-		u.User = nil
+	if c.publicOnly && c.client != nil && c.client.Transport != nil {
+		bad("PublicOnly", "the client has a Transport of its own")
 	}
-	seen := map[string]bool{}
-	for i, h := range headers {
-		name, value := http.CanonicalHeaderKey(h[0]), h[1]
-		switch {
-		case !isToken(h[0]):
-			bad("Header", "name %d, %.64q, is no name of a header", i+1, h[0])
-		case slices.Contains(ours, name):
-			bad("Header", "%s can't be set", name)
-		case strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }):
-			bad("Header", "the value of %s has control characters", name)
-		case name == "Authorization" && t.header.Get(name) != "":
-			bad("Header", "Authorization is given twice, here or in the URL")
-		case !seen[name]:
-			t.header[name] = []string{value} // User-Agent too
-		default:
-			t.header.Add(name, value)
-		}
-		seen[name] = true
-	}
-	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		for _, name := range []string{"Authorization", "Cookie", "Proxy-Authorization"} {
-			if t.header.Get(name) != "" {
-				bad("New", "credentials (%s) go over https only, or over http to this machine itself", name)
-			}
+	if c.set["Secret"] {
+		if keys, err = webhook.Parse(c.secrets...); err != nil {
+			bad("Secret", "%v", err)
 		}
 	}
-	if len(errs) > 0 {
-		return nil, errors.Join(errs...)
-	}
-	t.url, t.shown = u.String(), show(u)
-	for name, values := range t.header {
-		if name == "User-Agent" {
-			continue
+	if c.encoder != nil {
+		if _, _, err := mime.ParseMediaType(c.encoder.kind); err != nil {
+			bad("Encode", "%.64q is no Content-Type", c.encoder.kind)
 		}
-		for _, v := range values {
-			_, credentials, _ := strings.Cut(v, " ")
-			t.hide(v, credentials)
+		if c.encoder.encode == nil {
+			bad("Encode", "the function is nil")
 		}
 	}
-	for _, values := range u.Query() {
-		t.hide(values...)
-	}
-	t.hide(u.RawQuery)
-	for segment := range strings.SplitSeq(u.EscapedPath(), "/") {
-		if len(segment) >= longSegment {
-			t.hide(segment)
+	if c.set["MaxRate"] {
+		if c.rate < 1 || c.per <= 0 {
+			bad("MaxRate", "want 1 or more, and a time of more than 0, got %d and %v", c.rate, c.per)
+		} else {
+			c.every = c.per / time.Duration(c.rate)
 		}
 	}
-	return t, nil
-}
-
-// parseURL's errors do not show the URL.
-func parseURL(raw string) (*url.URL, error) {
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.Opaque != "" || u.Scheme != "" && u.Hostname() == "":
-		return nil, errors.New("httpsink: New: this is not a URL of a server")
-	case u.Scheme != "http" && u.Scheme != "https":
-		return nil, errors.New("httpsink: New: want a URL that begins with http:// or https://")
-	case u.Fragment != "":
-		return nil, errors.New("httpsink: New: the URL has a fragment, which is never sent")
+	if c.set["Classify"] && c.classify == nil {
+		bad("Classify", "the function is nil")
 	}
-	return u, nil
-}
-
-// shortSecret is the length from which on a value is looked for in texts: a
-// shorter one is no secret, and might be any word.
-const shortSecret = 4
-
-// hide notes secrets, in the forms in which a text may hold them. The longest
-// come first, for one may be a part of another.
-func (t *target) hide(secrets ...string) {
-	for _, s := range secrets {
-		if len(s) < shortSecret {
-			continue
-		}
-		quoted, _ := json.Marshal(s)
-		t.secrets = append(t.secrets, s, url.QueryEscape(s), url.PathEscape(s), string(quoted[1:len(quoted)-1]))
+	if c.set["Logger"] && c.logger == nil {
+		bad("Logger", "the logger is nil")
 	}
-	slices.SortFunc(t.secrets, func(a, b string) int {
-		if len(a) != len(b) {
-			return len(b) - len(a)
-		}
-		return strings.Compare(a, b)
-	})
-	t.secrets = slices.Compact(t.secrets)
-}
-
-// longSegment is the length from which on an element of a path may be a secret.
-const longSegment = 20
-
-// show returns what errors show of a URL.
-func show(u *url.URL) string {
-	segments := strings.Split(u.EscapedPath(), "/")
-	for i, s := range segments {
-		if len(s) >= longSegment {
-			segments[i] = "[…]"
-		}
+	if c.logger == nil {
+		c.logger = slog.New(slog.DiscardHandler)
 	}
-	return u.Scheme + "://" + u.Host + strings.Join(segments, "/")
-}
-
-// isToken reports whether s may be a header's name, see RFC 9110, 5.6.2.
-func isToken(s string) bool {
-	for _, r := range s {
-		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("!#$%&'*+-.^_`|~", r)) {
-			return false
-		}
-	}
-	return s != ""
-}
-
-func loopback(host string) bool {
-	if strings.EqualFold(host, "localhost") {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
+	return keys, errors.Join(errs...)
 }

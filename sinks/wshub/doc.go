@@ -23,7 +23,7 @@
 //
 // # Who may look on
 //
-// By default a hub answers on loopback names only ([Hosts]) and to pages of its
+// By default a hub answers to loopback names only ([Hosts]) and to pages of its
 // own host ([Origins]): a page on any website can reach 127.0.0.1, and a browser
 // does not keep it from opening a WebSocket there. Programs that are no browsers
 // send no Origin and may look on. All else is for [Authorize].

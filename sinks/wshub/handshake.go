@@ -2,7 +2,6 @@ package wshub
 
 import (
 	"encoding/base64"
-	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -60,8 +59,8 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // check looks at a request before anything is done for it. A status other than
 // 0 refuses it.
 func (h *Hub) check(answer http.Header, r *http.Request) (f *filter, status int, text string) {
-	if !h.hostAllowed(r.Host) {
-		return nil, http.StatusForbidden, "this host name is not served here"
+	if !h.served.Has(r.Host) {
+		return nil, http.StatusMisdirectedRequest, "this host name is not served here"
 	}
 	if !h.originAllowed(r) {
 		return nil, http.StatusForbidden, "pages of this origin may not read the feed"
@@ -100,11 +99,6 @@ func (h *Hub) check(answer http.Header, r *http.Request) (f *filter, status int,
 	return f, 0, ""
 }
 
-// hostAllowed reports whether the hub goes by the name in a Host header.
-func (h *Hub) hostAllowed(host string) bool {
-	return slices.Contains(h.hosts, hostname(host)) || slices.Contains(h.hosts, "*")
-}
-
 // originAllowed reports whether the page that a request comes from may read the
 // feed. A browser says Origin with each WebSocket: RFC 6455, section 10.2. It
 // does not keep pages from connecting to other hosts by itself.
@@ -121,16 +115,6 @@ func (h *Hub) originAllowed(r *http.Request) bool {
 	}
 	u, err := url.Parse(origins[0])
 	return err == nil && u.Host != "" && strings.EqualFold(u.Host, r.Host)
-}
-
-// hostname takes the port and the brackets off a host, and makes it lower case.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	} else {
-		host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	}
-	return strings.ToLower(host)
 }
 
 // hasToken reports whether a header with a list of tokens has this one.

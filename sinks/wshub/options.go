@@ -6,8 +6,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/hosts"
 )
 
 // An Option configures a [Hub]. [New] checks all of them.
@@ -20,6 +21,7 @@ type config struct {
 	maxViewers int
 	ping       time.Duration
 	hosts      []string
+	served     hosts.List
 	origins    []string
 	authorize  func(*http.Request) error
 	logger     *slog.Logger
@@ -50,13 +52,13 @@ func MaxViewers(n int) Option { return func(c *config) { c.maxViewers = n } }
 // for as long again, it is cut off. By default 30 s.
 func Ping(every time.Duration) Option { return func(c *config) { c.ping = every } }
 
-// Hosts sets by which names the hub is asked for, in the Host header: names or
-// addresses without a port. Other requests are answered with 403, because a page
-// anywhere can point a name of its own at the hub's address (DNS rebinding). By
-// default localhost, 127.0.0.1 and [::1]. "*" stands for any, behind a proxy
-// that checks.
+// Hosts adds to the names that requests may have in their Host header: names or
+// addresses without a port. Others are answered with 421, because a page anywhere
+// can point a name of its own at the hub's address (DNS rebinding). By default
+// these are localhost and the addresses of the loopback interface. "*" stands for
+// any, behind a proxy that checks.
 func Hosts(names ...string) Option {
-	return func(c *config) { c.hosts = append([]string{}, names...); c.set["Hosts"] = true }
+	return func(c *config) { c.hosts = append(c.hosts, names...); c.set["Hosts"] = true }
 }
 
 // Origins adds origins whose pages may read the feed, written as in
@@ -86,7 +88,6 @@ func newConfig(opts []Option) (config, error) {
 		maxAge:     30 * time.Second,
 		maxViewers: 10_000,
 		ping:       30 * time.Second,
-		hosts:      []string{"localhost", "127.0.0.1", "[::1]"},
 		set:        map[string]bool{},
 	}
 	for _, opt := range opts {
@@ -98,9 +99,7 @@ func newConfig(opts []Option) (config, error) {
 	if c.logger == nil {
 		c.logger = slog.New(slog.DiscardHandler)
 	}
-	for i, name := range c.hosts {
-		c.hosts[i] = hostname(name)
-	}
+	c.served = hosts.New(c.hosts...)
 	return c, nil
 }
 
@@ -128,7 +127,7 @@ func (c *config) validate() error {
 		bad("Hosts", "nothing given")
 	}
 	for _, name := range c.hosts {
-		if name == "" || name != "*" && hostname(name) != strings.ToLower(strings.Trim(name, "[]")) {
+		if !hosts.Valid(name) {
 			bad("Hosts", "%.64q is no name or address without a port", name)
 		}
 	}

@@ -2,13 +2,13 @@ package wshub_test
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/memnet"
 	"github.com/tweetstream-go/tweetstream/sinks/wshub"
 )
 
@@ -16,25 +16,8 @@ import (
 type piped struct {
 	*wshub.Hub
 	t        *testing.T
-	listener pipeListener
+	listener *memnet.Listener
 }
-
-type pipeListener struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (l pipeListener) Accept() (net.Conn, error) {
-	select {
-	case c := <-l.conns:
-		return c, nil
-	case <-l.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (l pipeListener) Close() error   { return nil }
-func (l pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 // servePipe starts a hub. At the end of the test it is closed; a goroutine that
 // is left fails the test, as those of a bubble do.
@@ -44,11 +27,10 @@ func servePipe(t *testing.T, opts ...wshub.Option) *piped {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &piped{hub, t, pipeListener{make(chan net.Conn), make(chan struct{})}}
+	p := &piped{hub, t, memnet.Listen()}
 	server := &http.Server{Handler: hub}
 	go func() { _ = server.Serve(p.listener) }()
 	t.Cleanup(func() {
-		close(p.listener.done)
 		_ = server.Close()
 		now, cancel := context.WithCancel(context.Background())
 		cancel()
@@ -59,9 +41,11 @@ func servePipe(t *testing.T, opts ...wshub.Option) *piped {
 
 func (p *piped) view(query string) *client {
 	p.t.Helper()
-	ours, theirs := net.Pipe()
+	ours, err := p.listener.Dial(p.t.Context(), "", "")
+	if err != nil {
+		p.t.Fatal(err)
+	}
 	p.t.Cleanup(func() { ours.Close() })
-	p.listener.conns <- theirs
 	c, err := handshake(p.t, ours, "localhost", query, nil)
 	if err != nil {
 		p.t.Fatal(err)

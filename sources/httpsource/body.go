@@ -2,6 +2,8 @@ package httpsource
 
 import (
 	"bytes"
+	"compress/flate"
+	"compress/gzip"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +20,10 @@ import (
 const (
 	// bodyTime is how long a body may take to come.
 	bodyTime = 30 * time.Second
+
+	// bodyTimeX is how long it may take from X, which wants its answer within
+	// ten seconds: with patience, it has it within eight.
+	bodyTimeX = 3 * time.Second
 
 	// bodies is how many of the longest bodies all of them may be at once.
 	bodies = 8
@@ -37,9 +43,9 @@ type body struct {
 }
 
 // read reads the body of a request, within the limits.
-func (s *Source) read(b *body, w http.ResponseWriter, r *http.Request, batch bool) *refusal {
+func (s *Source) read(b *body, w http.ResponseWriter, r *http.Request, f form) *refusal {
 	limit := s.message
-	if batch {
+	if f.batch {
 		limit = s.batch
 	}
 	tooLarge := func() *refusal {
@@ -48,39 +54,57 @@ func (s *Source) read(b *body, w http.ResponseWriter, r *http.Request, batch boo
 	if r.ContentLength > int64(limit) {
 		return tooLarge()
 	}
-	src := http.MaxBytesReader(w, r.Body, int64(limit))
+	var src io.Reader = http.MaxBytesReader(w, r.Body, int64(limit))
 	// Memory is taken as the bytes come: who announces a long body has not sent
 	// it yet.
 	next := 64 << 10
-	if 0 < r.ContentLength && r.ContentLength < 1<<20 {
+	if !f.zipped && 0 < r.ContentLength && r.ContentLength < 1<<20 {
 		next = int(r.ContentLength) + 1 // with one to see the end by
 	}
+	var err error
+	if f.zipped {
+		src, err = gzip.NewReader(src)
+	}
 	for {
-		if len(b.data) == cap(b.data) {
-			grown := min(max(next, 2*cap(b.data)), limit+1)
-			b.held += int64(grown)
-			if s.memory.Add(int64(grown)) > bodies*int64(s.batch) {
+		if err == nil {
+			if len(b.data) == cap(b.data) && !s.grow(b, min(max(next, 2*cap(b.data)), limit+1)) {
 				return refuse(http.StatusServiceUnavailable, "busy", "the requests under way hold too much")
 			}
-			// The old memory counts until the request ends, which is no loss:
-			// all of it together is less than the last.
-			b.data = append(make([]byte, 0, grown), b.data...)
+			var n int
+			n, err = src.Read(b.data[len(b.data):cap(b.data)])
+			b.data = b.data[:len(b.data)+n]
 		}
-		n, err := src.Read(b.data[len(b.data):cap(b.data)])
-		b.data = b.data[:len(b.data)+n]
 		var large *http.MaxBytesError
+		var corrupt flate.CorruptInputError
 		switch {
+		case len(b.data) > limit:
+			return tooLarge() // a little that unpacks to much
+		case f.zipped && (errors.As(err, &corrupt) || errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum)):
+			return refuse(http.StatusUnsupportedMediaType, "encoding", "the body is not gzip, or damaged")
 		case err == io.EOF:
 			return nil
 		case errors.As(err, &large):
 			return tooLarge()
 		case errors.Is(err, os.ErrDeadlineExceeded):
-			return refuse(http.StatusRequestTimeout, "body", "the body did not come within %v", bodyTime)
+			return refuse(http.StatusRequestTimeout, "body", "the body did not come in time")
 		case err != nil:
 			// Not 400: that would say that the Post is bad.
 			return refuse(http.StatusRequestTimeout, "body", "the body did not come as a whole")
 		}
 	}
+}
+
+// grow makes room in a body. It reports false if all of them together hold too
+// much.
+func (s *Source) grow(b *body, size int) bool {
+	// The old memory counts until the request ends, which is no loss: all of it
+	// together is less than the last.
+	b.held += int64(size)
+	if s.memory.Add(int64(size)) > bodies*int64(s.batch) {
+		return false
+	}
+	b.data = append(make([]byte, 0, size), b.data...)
+	return true
 }
 
 var (
@@ -90,7 +114,7 @@ var (
 
 // parse makes tweets of a body. They share no memory with it, so that one tweet
 // that is kept does not keep a whole body.
-func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, repaired int, _ *refusal) {
+func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, repaired uint64, _ *refusal) {
 	received := time.Now()
 	take := func(raw []byte) error {
 		t, err := s.parseMessage(raw)

@@ -1,6 +1,6 @@
 // Package httpsource is a [tweetstream.Source] that takes Posts over HTTP: what
-// package sinks/httpsink posts, and any single message that somebody posts by
-// hand.
+// package sinks/httpsink posts, the webhooks of X itself ([XWebhook]), and any
+// single message that somebody posts by hand.
 //
 //	src, err := httpsource.New()
 //	…
@@ -12,23 +12,26 @@
 // One with application/x-ndjson is a batch, one message a line; it is stored
 // whole or refused whole. A message is as the stream of X has it: an object with
 // data and, in it, id. It may lack everything else; without matching_rules it has
-// no rules. Bytes that are no UTF-8 become U+FFFD.
+// no rules. Bytes that are no UTF-8 become U+FFFD. A body may be compressed with
+// gzip; limits are for what it unpacks to.
 //
 // # What it answers
 //
-//	204  the log has all of it: in memory, or on disk with a journal
+//	204  the log has all of it: in memory, or on disk with a journal; to X 200
 //	400  a message is no JSON, or has no id
-//	401  Authorize refused the request
+//	401  Authorize refused the request, or its signature is missing, wrong, or
+//	     of another time
 //	403  it was made by a page of another site
 //	405  it is no POST
 //	408  the body did not come, or not as a whole
 //	413  the body, or a message in it, is over the limit
-//	415  another Content-Type, or a body that is compressed
+//	415  another Content-Type, or a body that is compressed otherwise
 //	421  it was sent to another Host than those of Hosts
+//	429  more come than MaxRate allows; with Retry-After
 //	503  try again: the log did not take it within 5 s, Stream does not run,
 //	     or too many requests are under way; with Retry-After
 //
-// An answer other than 204 has a body of application/json: error, and for each
+// Any other answer than 204 and 200 has a body of application/json: error, and for each
 // message that is refused, up to a hundred of them, its line and why. Nothing in
 // it is taken from the request.
 //
@@ -42,7 +45,22 @@
 // name that it lets point there. Such requests are refused: those of other
 // origins, by [http.CrossOriginProtection], and those with a Host that is not on
 // the list ([Hosts]). Whoever serves more than this machine itself wants
-// [Authorize], and TLS.
+// [Secret] or [Authorize], and TLS.
+//
+// A signed request that was taken is answered, and not taken again: who listens on
+// the way can't have it taken twice. The Streamer knows the newest ids as well, and
+// with a journal that outlives a restart; the newest requests are part of the
+// source's state besides, which a checkpoint keeps. Signatures of X tell no time,
+// so that these are all there is against an old one.
+//
+// # X
+//
+// X wants an answer within ten seconds: it has one within eight, which is 503 when
+// the log does not take the Post. A challenge
+// that could be a message is refused, for its answer would be the signature of that
+// message.
+//
+// # Limits
 //
 // A request has 30 s to send its body, whatever the time-outs of the server are;
 // how many are read at once, and how much they may hold in memory, is limited. The

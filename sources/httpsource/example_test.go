@@ -100,6 +100,36 @@ func ExampleAuthorize() {
 	// Output: 401 {"error":"not authorized"}
 }
 
+// The webhooks of X, and those of another streamer, who signs with a secret that
+// both have; while it is changed there are two of them in the file.
+func ExampleSecret() {
+	file := []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nwhsec_b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVy\n") // of os.ReadFile
+	consumerSecret := "the-consumer-secret-of-the-app"                                                         // of os.Getenv
+	src, err := httpsource.New(
+		httpsource.Hosts("posts.example.com"),
+		httpsource.Secret(string(file)),
+		httpsource.XWebhook(consumerSecret),
+	)
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, url := range []string{"https://posts.example.com/x?crc_token=foo", "https://posts.example.com/x"} {
+		method := http.MethodGet
+		if !strings.Contains(url, "?") {
+			method = http.MethodPost
+		}
+		req, err := http.NewRequest(method, url, strings.NewReader(`{}`))
+		if err != nil {
+			log.Fatal(err)
+		}
+		var w printer
+		src.ServeHTTP(&w, req)
+	}
+	// Output:
+	// 200 {"response_token":"sha256=OL8YKO+KauWMa+BgHNBuPoH+nf4fntz6F3gsFCmR51w="}
+	// 401 {"error":"webhook-id, webhook-timestamp or webhook-signature is missing, twice there or not well formed"}
+}
+
 // printer is an http.ResponseWriter that prints.
 type printer struct{ header http.Header }
 

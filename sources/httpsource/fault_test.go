@@ -114,7 +114,7 @@ func (c *chunks) Read(p []byte) (int, error) {
 func TestTheSenderIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t)
-		conn, err := r.dial(t.Context(), "", "")
+		conn, err := r.Dial(t.Context(), "", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -184,7 +184,7 @@ func TestTooManyRequests(t *testing.T) {
 		r := start(t, httpsource.MaxRequests(3))
 		var conns []net.Conn
 		for range 3 {
-			conn, err := r.dial(t.Context(), "", "")
+			conn, err := r.Dial(t.Context(), "", "")
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/webhook"
 )
 
 // A refusal is an answer other than 204.
@@ -29,117 +31,205 @@ func refuse(status int, reason, format string, args ...any) *refusal {
 	return &refusal{status: status, reason: reason, Error: fmt.Sprintf(format, args...)}
 }
 
+// taken is a request that is answered 2xx.
+type taken struct {
+	posts, repaired uint64
+	replayed        bool
+	byX             bool
+}
+
 // ServeHTTP takes the Posts of one request. It is safe for concurrent use, at any
 // time.
 func (s *Source) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	posts, repaired, refused := s.take(w, r)
+	if s.x != nil && r.Method == http.MethodGet {
+		s.challenge(w, r)
+		return
+	}
+	t, refused := s.take(w, r)
 	s.mu.Lock()
 	s.stats.Requests++
 	if refused == nil {
-		s.stats.Posts += uint64(posts)
-		s.stats.Repaired += uint64(repaired)
-	} else {
-		if s.stats.Refused == nil {
-			s.stats.Refused = map[string]uint64{}
+		s.stats.Posts += t.posts
+		s.stats.Repaired += t.repaired
+		if t.replayed {
+			s.stats.Replayed++
 		}
-		s.stats.Refused[refused.reason]++
 	}
 	s.mu.Unlock()
-
-	h := w.Header()
-	if refused == nil {
+	switch {
+	case refused != nil:
+		s.answer(w, refused)
+	case t.byX:
+		w.WriteHeader(http.StatusOK) // which is what X asks for
+	default:
 		w.WriteHeader(http.StatusNoContent)
-		return
 	}
+}
+
+// answer counts and writes a refusal.
+func (s *Source) answer(w http.ResponseWriter, refused *refusal) {
+	s.mu.Lock()
+	if s.stats.Refused == nil {
+		s.stats.Refused = map[string]uint64{}
+	}
+	s.stats.Refused[refused.reason]++
+	s.mu.Unlock()
+	h := w.Header()
 	switch refused.status {
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodPost)
 	case http.StatusUnauthorized:
 		h.Set("WWW-Authenticate", "Bearer") // RFC 9110 wants one
-	case http.StatusServiceUnavailable:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
 		h.Set("Retry-After", "1")
+	case http.StatusUnsupportedMediaType:
+		h.Set("Accept-Encoding", "gzip") // RFC 9110, 15.5.16
 	case http.StatusRequestTimeout, http.StatusRequestEntityTooLarge:
 		h.Set("Connection", "close") // what is left of the body is not read
 	}
+	writeJSON(w, refused.status, refused)
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	h := w.Header()
 	h.Set("Content-Type", "application/json")
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Cache-Control", "no-store")
-	w.WriteHeader(refused.status)
-	_ = json.NewEncoder(w).Encode(refused) // who has gone needs no answer
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // who has gone needs no answer
+}
+
+// challenge answers a GET, which from X has a crc_token.
+func (s *Source) challenge(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	s.stats.Requests++
+	s.mu.Unlock()
+	if !s.served.Has(r.Host) {
+		s.answer(w, foreign())
+		return
+	}
+	token, err := s.x.Challenge(r.URL.Query().Get("crc_token"))
+	if err != nil {
+		s.answer(w, refuse(http.StatusBadRequest, "challenge", "%v", err))
+		return
+	}
+	s.mu.Lock()
+	s.stats.Challenges++
+	s.mu.Unlock()
+	writeJSON(w, http.StatusOK, map[string]string{"response_token": token})
+}
+
+func foreign() *refusal {
+	return refuse(http.StatusMisdirectedRequest, "host", "this Host is not served here: the option Hosts lists those that are")
 }
 
 // take brings what a request holds into the log.
-func (s *Source) take(w http.ResponseWriter, r *http.Request) (posts, repaired int, _ *refusal) {
+func (s *Source) take(w http.ResponseWriter, r *http.Request) (t taken, _ *refusal) {
 	// Before anything else, for the server reads on in a body that is refused.
 	control := http.NewResponseController(w)
-	_ = control.SetReadDeadline(time.Now().Add(bodyTime)) // not every server can
-	batch, refused := s.admit(r)
+	limit := bodyTime
+	if s.x != nil && r.Header[webhook.XSignature] != nil {
+		limit = bodyTimeX
+	}
+	_ = control.SetReadDeadline(time.Now().Add(limit)) // not every server can
+	f, refused := s.admit(r)
 	if refused != nil {
-		return 0, 0, refused
+		return t, refused
 	}
 	select {
 	case s.slots <- struct{}{}:
 		defer func() { <-s.slots }()
 	default:
-		return 0, 0, refuse(http.StatusServiceUnavailable, "busy", "%d requests are under way", s.requests)
+		return t, refuse(http.StatusServiceUnavailable, "busy", "%d requests are under way", s.requests)
 	}
 	var b body
 	defer func() { s.memory.Add(-b.held) }()
-	if refused := s.read(&b, w, r, batch); refused != nil {
-		return 0, 0, refused
+	if refused := s.read(&b, w, r, f); refused != nil {
+		return t, refused
 	}
 	// An old deadline would end the wait for the log.
 	_ = control.SetReadDeadline(time.Time{})
 
-	ts, repaired, refused := s.parse(b.data, batch)
+	t.byX = f.signed == byX
+	mac, refused := s.verify(f.signed, r, b.data)
 	if refused != nil {
-		return 0, 0, refused
+		return t, refused
+	}
+	if f.signed != unsigned && s.seen.has(mac) {
+		t.replayed = true
+		return t, nil
+	}
+	ts, repaired, refused := s.parse(b.data, f.batch)
+	if refused != nil {
+		return t, refused
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), patience)
 	defer cancel()
 	// The error is not told: whatever it is, the sender tries again.
 	switch err := s.emit(ctx, ts); {
 	case err != nil && !s.running():
-		return 0, 0, s.stopped()
+		return t, s.stopped()
 	case err != nil:
-		return 0, 0, refuse(http.StatusServiceUnavailable, "held", "the log takes nothing at the moment")
+		return t, refuse(http.StatusServiceUnavailable, "held", "the log takes nothing at the moment")
 	}
-	return len(ts), repaired, nil
+	if f.signed != unsigned {
+		s.seen.add(mac)
+	}
+	t.posts, t.repaired = uint64(len(ts)), repaired
+	return t, nil
 }
 
 func (s *Source) stopped() *refusal {
 	return refuse(http.StatusServiceUnavailable, "stopped", "the stream does not run")
 }
 
-// admit decides on a request by all but its body. batch says what the body is.
-func (s *Source) admit(r *http.Request) (batch bool, _ *refusal) {
-	if !s.served.has(r.Host) {
-		return false, refuse(http.StatusMisdirectedRequest, "host", "this Host is not served here: the option Hosts lists those that are")
+// form is what the headers of a request say of its body.
+type form struct {
+	batch  bool
+	zipped bool
+	signed scheme
+}
+
+// admit decides on a request by all but its body.
+func (s *Source) admit(r *http.Request) (f form, refused *refusal) {
+	if !s.served.Has(r.Host) {
+		return f, foreign()
 	}
 	if r.Method != http.MethodPost {
-		return false, refuse(http.StatusMethodNotAllowed, "method", "want POST")
+		return f, refuse(http.StatusMethodNotAllowed, "method", "want POST")
 	}
 	if s.origins.Check(r) != nil {
-		return false, refuse(http.StatusForbidden, "origin", "requests of pages of other sites are refused")
+		return f, refuse(http.StatusForbidden, "origin", "requests of pages of other sites are refused")
 	}
 	if s.authorize != nil && s.authorize(r) != nil {
-		return false, refuse(http.StatusUnauthorized, "authorization", "not authorized")
+		return f, refuse(http.StatusUnauthorized, "authorization", "not authorized")
+	}
+	if f.signed, refused = s.scheme(r); refused != nil {
+		return f, refused
 	}
 	switch kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); {
 	case err != nil || kind != "application/json" && kind != "application/x-ndjson":
-		return false, refuse(http.StatusUnsupportedMediaType, "type", "want application/json, one message, or application/x-ndjson, one message a line")
+		return f, refuse(http.StatusUnsupportedMediaType, "type", "want application/json, one message, or application/x-ndjson, one message a line")
 	case params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8"):
-		return false, refuse(http.StatusUnsupportedMediaType, "type", "want UTF-8")
+		return f, refuse(http.StatusUnsupportedMediaType, "type", "want UTF-8")
 	default:
-		batch = kind == "application/x-ndjson"
+		f.batch = kind == "application/x-ndjson"
 	}
-	for _, coding := range r.Header.Values("Content-Encoding") {
-		if !strings.EqualFold(coding, "identity") && coding != "" {
-			return false, refuse(http.StatusUnsupportedMediaType, "encoding", "want a body that is not compressed")
+	codings := strings.Join(r.Header.Values("Content-Encoding"), ",")
+	for coding := range strings.SplitSeq(codings, ",") {
+		switch coding = strings.ToLower(strings.TrimSpace(coding)); {
+		case coding == "" || coding == "identity":
+		case coding == "gzip" && !f.zipped:
+			f.zipped = true
+		default:
+			return f, refuse(http.StatusUnsupportedMediaType, "encoding", "want a body that is not compressed, or once, with gzip")
 		}
 	}
 	if !s.running() {
-		return false, s.stopped() // the body need not be read
+		return f, s.stopped() // the body need not be read
 	}
-	return batch, nil
+	if !s.rates.take(time.Now()) {
+		return f, refuse(http.StatusTooManyRequests, "rate", "want %d requests a second at most", s.rate)
+	}
+	return f, nil
 }

@@ -168,9 +168,11 @@ func TestRefusedRequests(t *testing.T) {
 		"a broken type":           {kind("application/json; charset"), 415, "type"},
 		"two types":               {kind("application/json, text/plain"), 415, "type"},
 		"another charset":         {kind("application/json; charset=latin1"), 415, "type"},
-		"gzip":                    {header("Content-Encoding", "gzip"), 415, "encoding"},
+		"not gzip":                {header("Content-Encoding", "gzip"), 415, "encoding"},
+		"br":                      {header("Content-Encoding", "br"), 415, "encoding"},
+		"gzip twice":              {header("Content-Encoding", "gzip, gzip"), 415, "encoding"},
 		"identity":                {header("Content-Encoding", "identity"), 204, ""},
-		"two encodings":           {func(r *http.Request) { r.Header["Content-Encoding"] = []string{"identity", "gzip"} }, 415, "encoding"},
+		"two encodings":           {func(r *http.Request) { r.Header["Content-Encoding"] = []string{"identity", "deflate"} }, 415, "encoding"},
 		"another site":            {header("Sec-Fetch-Site", "cross-site"), 403, "origin"},
 		"another port":            {header("Sec-Fetch-Site", "same-site"), 403, "origin"},
 		"the same site":           {header("Sec-Fetch-Site", "same-origin"), 204, ""},
@@ -237,13 +239,17 @@ func TestAnyHost(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for want, opt := range map[string]httpsource.Option{
-		"Hosts":       httpsource.Hosts("ok.example", "https://example.com"),
-		`Hosts: ""`:   httpsource.Hosts(""),
-		"port":        httpsource.Hosts("example.com:80"),
-		"Authorize":   httpsource.Authorize(nil),
-		"MaxMessage":  httpsource.MaxMessage(0),
-		"MaxBatch":    httpsource.MaxBatch(1),
-		"MaxRequests": httpsource.MaxRequests(0),
+		"Hosts":                      httpsource.Hosts("ok.example", "https://example.com"),
+		`Hosts: ""`:                  httpsource.Hosts(""),
+		"port":                       httpsource.Hosts("example.com:80"),
+		"Authorize":                  httpsource.Authorize(nil),
+		"MaxMessage":                 httpsource.MaxMessage(0),
+		"MaxBatch":                   httpsource.MaxBatch(1),
+		"MaxRequests":                httpsource.MaxRequests(0),
+		"MaxRate":                    httpsource.MaxRate(0),
+		"Secret: there is no secret": httpsource.Secret(" \n"),
+		"Secret: secret 1 is not":    httpsource.Secret("kanarienvogel!"),
+		"XWebhook":                   httpsource.XWebhook(" "),
 	} {
 		if src, err := httpsource.New(opt); err == nil || src != nil || !strings.Contains(err.Error(), want) || !strings.HasPrefix(err.Error(), "httpsource: ") {
 			t.Errorf("New() = %v, %v, want an error with %s", src, err, want)
@@ -303,7 +309,7 @@ func TestOnlyWhileStreamRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		r := &receiver{Source: src, t: t, full: make(chan struct{}, 1)}
-		r.pipes, r.client = serve(t, src)
+		r.Listener, r.client = serve(t, src)
 		refused := func(when string) {
 			t.Helper()
 			if a := r.post(one, message(1)); a.status != http.StatusServiceUnavailable {

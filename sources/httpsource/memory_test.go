@@ -17,47 +17,14 @@ import (
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/memnet"
 	"github.com/tweetstream-go/tweetstream/sources/httpsource"
 )
 
-// pipes is a net.Listener without a socket, for in a testing/synctest bubble a
-// goroutine that waits for one holds the clock.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-	once  sync.Once
-}
-
-func listen() *pipes { return &pipes{conns: make(chan net.Conn), done: make(chan struct{})} }
-
-func (p *pipes) dial(ctx context.Context, _, _ string) (net.Conn, error) {
-	client, server := net.Pipe()
-	select {
-	case p.conns <- server:
-		return client, nil
-	case <-p.done:
-		return nil, &net.OpError{Op: "dial", Net: "pipe", Err: net.ErrClosed}
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-
-func (p *pipes) Close() error   { p.once.Do(func() { close(p.done) }); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
-
 // serve serves h in memory, and returns a client that reaches it under any name.
-func serve(t testing.TB, h http.Handler) (*pipes, *http.Client) {
+func serve(t testing.TB, h http.Handler) (*memnet.Listener, *http.Client) {
 	t.Helper()
-	l := listen()
+	l := memnet.Listen()
 	var conns, serving sync.WaitGroup
 	server := &http.Server{Handler: h, ConnState: func(_ net.Conn, state http.ConnState) {
 		switch state {
@@ -68,7 +35,7 @@ func serve(t testing.TB, h http.Handler) (*pipes, *http.Client) {
 		}
 	}}
 	serving.Go(func() { _ = server.Serve(l) })
-	transport := &http.Transport{DialContext: l.dial}
+	transport := &http.Transport{DialContext: l.Dial}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		_ = server.Close()
@@ -81,7 +48,7 @@ func serve(t testing.TB, h http.Handler) (*pipes, *http.Client) {
 // receiver is a Source at work, served in memory.
 type receiver struct {
 	*httpsource.Source
-	*pipes
+	*memnet.Listener
 	t      testing.TB
 	client *http.Client
 	cancel context.CancelFunc
@@ -91,6 +58,9 @@ type receiver struct {
 	mu     sync.Mutex
 	ended  bool // Stream has returned
 	tweets []*tweetstream.Tweet
+	signed bool // it has a state
+	from   []byte
+	states [][]byte
 }
 
 // start serves a Source and streams from it.
@@ -101,7 +71,7 @@ func start(t testing.TB, opts ...httpsource.Option) *receiver {
 		t.Fatal(err)
 	}
 	r := &receiver{Source: src, t: t, full: make(chan struct{}, 1)}
-	r.pipes, r.client = serve(t, src)
+	r.Listener, r.client = serve(t, src)
 	r.stream()
 	return r
 }
@@ -110,7 +80,7 @@ func (r *receiver) stream() {
 	ctx, cancel := context.WithCancel(r.t.Context())
 	r.cancel, r.err = cancel, make(chan error, 1)
 	go func() {
-		err := r.Stream(ctx, nil, r.emit)
+		err := r.Stream(ctx, r.from, r.emit)
 		r.mu.Lock()
 		r.ended = true
 		r.mu.Unlock()
@@ -133,7 +103,7 @@ func (r *receiver) emit(ctx context.Context, tweets []*tweetstream.Tweet, state 
 		r.t.Error("emit was called after Stream had returned")
 	}
 	if state != nil {
-		r.t.Errorf("state %q", state)
+		r.states = append(r.states, slices.Clone(state))
 	}
 	r.tweets = append(r.tweets, tweets...)
 	return nil
@@ -144,6 +114,9 @@ func (r *receiver) stop() {
 	r.cancel()
 	if err := <-r.err; err != nil {
 		r.t.Errorf("Stream() = %v, want nil", err)
+	}
+	if len(r.states) > 0 && !r.signed {
+		r.t.Errorf("%d states were stored", len(r.states))
 	}
 }
 
@@ -206,9 +179,9 @@ func read(t testing.TB, resp *http.Response) answer {
 		t.Errorf("read answer: %v", err)
 	}
 	a := answer{status: resp.StatusCode, header: resp.Header, lines: map[int]string{}}
-	if a.status == http.StatusNoContent {
+	if a.status == http.StatusNoContent || a.status == http.StatusOK {
 		if len(body) > 0 {
-			t.Errorf("204 with a body: %q", body)
+			t.Errorf("%d with a body: %q", a.status, body)
 		}
 		return a
 	}
@@ -226,7 +199,7 @@ func read(t testing.TB, resp *http.Response) answer {
 	for _, m := range v.Messages {
 		a.lines[m.Line] = m.Error
 	}
-	if (a.status == http.StatusServiceUnavailable) != (resp.Header.Get("Retry-After") == "1") {
+	if (a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests) != (resp.Header.Get("Retry-After") == "1") {
 		t.Errorf("%d with Retry-After %q", a.status, resp.Header.Get("Retry-After"))
 	}
 	return a
@@ -236,7 +209,7 @@ func read(t testing.TB, resp *http.Response) answer {
 // nil answer means that the connection was closed without one.
 func (r *receiver) raw(request io.Reader) (*answer, time.Duration) {
 	r.t.Helper()
-	conn, err := r.dial(r.t.Context(), "", "")
+	conn, err := r.Dial(r.t.Context(), "", "")
 	if err != nil {
 		r.t.Fatal(err)
 	}

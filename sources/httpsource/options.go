@@ -3,10 +3,11 @@ package httpsource
 import (
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/netip"
 	"strings"
+
+	"github.com/tweetstream-go/tweetstream/internal/hosts"
+	"github.com/tweetstream-go/tweetstream/internal/webhook"
 )
 
 // An Option configures a [Source].
@@ -19,6 +20,14 @@ type config struct {
 	message      int
 	batch        int
 	requests     int
+	rate         int
+	rateSet      bool
+	secrets      []string
+	secretSet    bool
+	keys         webhook.Keys
+	consumer     string
+	consumerSet  bool
+	x            *webhook.X
 }
 
 // Hosts adds to the names that requests may have in their Host header; the port
@@ -54,6 +63,28 @@ func MaxRequests(n int) Option {
 	return func(c *config) { c.requests = n }
 }
 
+// MaxRate sets how many requests a second are let in, as many at once among them;
+// others are answered 429. By default there is no limit.
+func MaxRate(n int) Option {
+	return func(c *config) { c.rate, c.rateSet = n, true }
+}
+
+// Secret lets in only requests that are signed with one of these secrets, as
+// Standard Webhooks has it: see https://www.standardwebhooks.com, and Secret of
+// package sinks/httpsink for how they are written. The clocks of both ends may be
+// five minutes apart. A body that is compressed is signed as it was before.
+func Secret(secrets ...string) Option {
+	return func(c *config) { c.secrets, c.secretSet = append(c.secrets, secrets...), true }
+}
+
+// XWebhook takes the webhooks of X for the app with this consumer secret, which is
+// not the bearer token: it answers X's challenges (GET with crc_token), and lets in
+// what X has signed. X calls the name under which the server is known, which goes
+// into [Hosts]. Together with [Secret], a request has one signature or the other.
+func XWebhook(consumerSecret string) Option {
+	return func(c *config) { c.consumer, c.consumerSet = consumerSecret, true }
+}
+
 // validate returns an error that names each option that can't be used.
 func (c *config) validate() error {
 	var errs []error
@@ -61,7 +92,7 @@ func (c *config) validate() error {
 		errs = append(errs, fmt.Errorf("httpsource: %s: %s", option, fmt.Sprintf(format, args...)))
 	}
 	for _, name := range c.hosts {
-		if !isHost(name) {
+		if !hosts.Valid(name) {
 			bad("Hosts", "%.64q: want the name or the address of a host, without a port", name)
 		}
 	}
@@ -77,48 +108,21 @@ func (c *config) validate() error {
 	if c.requests < 1 {
 		bad("MaxRequests", "want 1 or more, got %d", c.requests)
 	}
+	if c.rateSet && c.rate < 1 {
+		bad("MaxRate", "want 1 or more, got %d", c.rate)
+	}
+	if c.secretSet {
+		var err error
+		if c.keys, err = webhook.Parse(c.secrets...); err != nil {
+			bad("Secret", "%v", err)
+		}
+	}
+	if secret := strings.TrimSpace(c.consumer); secret != "" {
+		x := webhook.NewX(secret)
+		c.x = &x
+	} else if c.consumerSet {
+		bad("XWebhook", "the consumer secret is empty")
+	}
+	c.secrets, c.consumer = nil, ""
 	return errors.Join(errs...)
-}
-
-// hostList is what [Hosts] has named, as hostName writes it.
-type hostList map[string]bool
-
-func newHostList(names []string) hostList {
-	l := hostList{}
-	for _, name := range names {
-		l[hostName(name)] = true
-	}
-	return l
-}
-
-// has reports whether a request with this Host is let in.
-func (l hostList) has(host string) bool {
-	name := hostName(host)
-	if name == "localhost" || l[name] || l["*"] {
-		return true
-	}
-	addr, err := netip.ParseAddr(name)
-	return err == nil && addr.Unmap().IsLoopback()
-}
-
-// hostName returns a Host without its port, in lower case and without the dot
-// of the root; an IPv6 address without its brackets.
-func hostName(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
-}
-
-func isHost(name string) bool {
-	if name == "*" {
-		return true
-	}
-	if _, err := netip.ParseAddr(hostName(name)); err == nil {
-		return true
-	}
-	return name != "" && !strings.ContainsFunc(name, func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '-' || r == '.' || r == '_')
-	})
 }
