@@ -62,9 +62,9 @@ type budget struct {
 	known    bool          // skew is
 	counted  counted
 	turns    time.Time // nothing turns before, unless the clock is set back
-	ids      idSet // of the Posts read on the day
-	reserved int   // for pages that are being asked for
-	warned   Reads // what had been read when it was warned; 0: not yet
+	ids      idSet     // of the Posts read on the day
+	reserved int       // for pages that are being asked for
+	warned   Reads     // what had been read when it was warned; 0: not yet
 }
 
 // counted is how much was read of the day and of the cycle that began at these
