@@ -23,6 +23,10 @@ type runCmd struct {
 	Recover string  `default:"15m/1000" placeholder:"TIME/POSTS" help:"After a gap ask for what X sent up to TIME ago, and for up to so many Posts, for each is billed; or none (${default})."`
 	money
 
+	TakeOver     bool `help:"When another connection with this token is in the way, close it. Of two programs that do, the later one keeps the stream."`
+	Gzip         bool `help:"Let X compress the stream: a fifth of the traffic, for some 10 µs of CPU time a Post."`
+	StopWhenHeld bool `help:"End, with exit code 1, when credits, a usage cap or the budget hold the stream, instead of waiting."`
+
 	keeps
 }
 
@@ -145,6 +149,15 @@ func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger 
 	}
 	if c.Prune != nil {
 		opts = append(opts, xstream.Prune(*c.Prune))
+	}
+	if c.TakeOver {
+		opts = append(opts, xstream.TakeOver())
+	}
+	if c.Gzip {
+		opts = append(opts, xstream.Gzip())
+	}
+	if c.StopWhenHeld {
+		opts = append(opts, xstream.StopWhenHeld())
 	}
 	return opts
 }
