@@ -155,7 +155,7 @@ func TestWrongScripts(t *testing.T) {
 		"garbagex*":                   "want a number from 1",
 		"bigline=9999":                "want 1 to 256 MB",
 		"backfill=maybe":              "want on, or 400 or 403",
-		"limits=1":                    "want on or off",
+		"limits=1":                    "want on, off or none",
 		"=":                           "want [AT:]NAME",
 		strings.Repeat("ok ", 10_001): "more than 10000 faults",
 	} {

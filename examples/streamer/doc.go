@@ -132,6 +132,16 @@
 // given, or none. What was read is counted in the --checkpoint; --price is for the
 // costs that the log names.
 //
+// While X has no credits left, at a usage cap, and when the budget is spent, the
+// stream is held and the sinks go on; with --stop-when-held the program ends.
+//
+// # Connections
+//
+// X allows one connection with a token. When another is in the way, mostly one of
+// this program that X has not noticed the end of, X is asked again and again; with
+// --take-over the other one is closed. --gzip compresses the stream, for lines that
+// are slow or paid for by the byte.
+//
 // # Settings
 //
 // Each flag can be set on the command line, by an environment variable

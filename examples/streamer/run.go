@@ -25,7 +25,12 @@ type runCmd struct {
 	Backfill time.Duration `placeholder:"TIME" help:"On plans that have it, let X send again what was missed up to TIME ago, 1m to 5m, instead of asking for it by search. By default it is not tried."`
 	money
 
+	TakeOver     bool `help:"When another connection with this token is in the way, close it. Of two programs that do, the later one keeps the stream."`
+	Gzip         bool `help:"Let X compress the stream: a fifth of the traffic, for some 10 µs of CPU time a Post."`
+	StopWhenHeld bool `help:"End, with exit code 1, when credits, a usage cap or the budget hold the stream, instead of waiting."`
+
 	posting
+
 	keeps
 }
 
@@ -156,6 +161,15 @@ func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger 
 	}
 	if c.Prune != nil {
 		opts = append(opts, xstream.Prune(*c.Prune))
+	}
+	if c.TakeOver {
+		opts = append(opts, xstream.TakeOver())
+	}
+	if c.Gzip {
+		opts = append(opts, xstream.Gzip())
+	}
+	if c.StopWhenHeld {
+		opts = append(opts, xstream.StopWhenHeld())
 	}
 	return opts
 }

@@ -409,12 +409,17 @@ func TestPartialErrorsAndUnknownMessages(t *testing.T) {
 		x.Send([]byte(line))
 		x.Send([]byte(`{"data":{"id":"2","text":"\"errors\":[ in a text"}}`))
 		inject(t, x, "unknown")
-		x.Send([]byte(`{"data":{"id":"3"}}`))
+		// Before the matching rules, behind them, and with lists in what they say.
+		x.Send([]byte(`{"data":{"id":"3"},"includes":{"users":[{"id":"1"}]},"errors":[{"title":"a"}],"matching_rules":[{"id":"1","tag":"a"}]}`))
+		x.Send([]byte(`{"data":{"id":"4"},"matching_rules":[{"id":"1","tag":"[a"}],"errors":[{"detail":"b[","path":["c"]}]}`))
+		// Posts with nothing amiss.
+		x.Send([]byte(`{"data":{"id":"5"},"includes":{"users":[{"id":"1"}]},"matching_rules":[{"id":"1","tag":"\"errors\":["}]}`))
+		x.Send([]byte(`{"data":{"id":"6"},"matching_rules":[{"id":"1"}]}`))
 		after(time.Second)
-		if diff := cmp.Diff([]string{"1", "2", "3"}, s.got()); diff != "" {
+		if diff := cmp.Diff([]string{"1", "2", "3", "4", "5", "6"}, s.got()); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		if st := s.Stats(); st.Partial != 1 || st.Unknown != 1 || st.Malformed != 0 || !st.Connected || st.Bytes < uint64(len(line))+100 {
+		if st := s.Stats(); st.Partial != 3 || st.Unknown != 1 || st.Malformed != 0 || !st.Connected || st.Bytes < uint64(len(line))+100 {
 			t.Errorf("Stats: %+v", st)
 		}
 		if !strings.Contains(s.logged(), "members=surprise") || !strings.Contains(s.logged(), "level=DEBUG msg=\"X could not read") {

@@ -61,9 +61,10 @@ type budget struct {
 	skew     time.Duration // of X's clock from ours
 	known    bool          // skew is
 	counted  counted
-	ids      idSet // of the Posts read on the day
-	reserved int   // for pages that are being asked for
-	warned   Reads // what had been read when it was warned; 0: not yet
+	turns    time.Time // nothing turns before, unless the clock is set back
+	ids      idSet     // of the Posts read on the day
+	reserved int       // for pages that are being asked for
+	warned   Reads     // what had been read when it was warned; 0: not yet
 }
 
 // counted is how much was read of the day and of the cycle that began at these
@@ -109,7 +110,7 @@ func (b *budget) restore(c counted) {
 	// A second stream of this source goes on with its own count, which may be
 	// ahead of the state.
 	if c.day.After(b.counted.day) || c.day.Equal(b.counted.day) && c.reads.Day > b.counted.reads.Day {
-		b.counted = c
+		b.counted, b.turns = c, time.Time{}
 	}
 }
 
@@ -122,9 +123,13 @@ func (b *budget) turn() {
 		return
 	}
 	now := time.Now().Add(b.skew).UTC()
+	c := &b.counted
+	if !now.Before(c.day) && now.Before(b.turns) {
+		return // it is called for each Post
+	}
 	day := now.Truncate(24 * time.Hour)
 	cycle := cycleOf(now, b.cycleDay)
-	c := &b.counted
+	b.turns = day.Add(24 * time.Hour)
 	if day.After(c.day) {
 		c.day, c.reads.Day, b.warned.Day = day, 0, 0
 		b.ids.clear()
