@@ -21,6 +21,8 @@ type recoverCmd struct {
 	To     []string `sep:"none" placeholder:"[NAME=]URL" help:"Hand the Posts to this sink: ${schemes}. Can be given again. By default stdout:."`
 	Remote bool     `help:"Let a ws: sink listen on an address that other machines reach."`
 
+	posting
+
 	DeadLetter *string `placeholder:"FILE" help:"Keep the Posts that a sink will not get in this file, with the reason."`
 
 	money
@@ -28,7 +30,7 @@ type recoverCmd struct {
 
 // Run is called by kong.
 func (c *recoverCmd) Run(ctx context.Context, common *common, s *settings, con *console) error {
-	like := runCmd{declares: c.declares, To: c.To, Remote: c.Remote, Stream: "filtered", keeps: keeps{DeadLetter: c.DeadLetter}}
+	like := runCmd{declares: c.declares, To: c.To, Remote: c.Remote, Stream: "filtered", posting: c.posting, keeps: keeps{DeadLetter: c.DeadLetter}}
 	rules, targets, err := like.check(s)
 	if err != nil {
 		return err
