@@ -21,8 +21,8 @@ import (
 
 const rate = 1000 // Posts a second
 
-// long reports whether the long tests are asked for, as in CI.
-func long() bool { return os.Getenv("TWEETSTREAM_E2E") == "1" }
+// long reports whether the long tests are asked for.
+func long() bool { return os.Getenv("TWEETSTREAM_CHAOS") == "1" }
 
 // patience is for the source to catch up once all faults are over.
 const patience = 4 * time.Minute
