@@ -15,13 +15,13 @@ const secret = "quince marmalade for everybody"
 
 // firstID is where ids begin. All have as many digits, so that they grow as
 // strings too.
-const firstID = 1_900_000_000_000_000_001
+const firstID int64 = 1_900_000_000_000_000_001
 
 // posts makes n Posts that look like X's.
 func (p *probe) posts(n int) []*tweetstream.Tweet {
 	tweets := make([]*tweetstream.Tweet, n)
 	for i := range tweets {
-		id := fmt.Sprint(firstID + p.made)
+		id := fmt.Sprint(firstID + int64(p.made))
 		text, _ := json.Marshal(fmt.Sprintf("%s, %d of them ☕ \"quoted\" \\ #coop", secret, p.made))
 		tweets[i] = message(id, string(text), "")
 		p.made++
@@ -53,7 +53,7 @@ type hostile struct {
 // hostiles returns Posts that break careless sinks. The huge ones come last.
 func (p *probe) hostiles() []hostile {
 	var all []hostile
-	id := func() string { p.made++; return fmt.Sprint(firstID + p.made - 1) }
+	id := func() string { p.made++; return fmt.Sprint(firstID + int64(p.made) - 1) }
 	add := func(name string, t *tweetstream.Tweet) { all = append(all, hostile{name, t}) }
 	text := func(name, text string) { add(name, message(id(), `"`+secret+" "+text+`"`, "")) }
 	field := func(name, field string) { add(name, message(id(), `"`+secret+`"`, ","+field)) }
