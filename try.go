@@ -173,6 +173,9 @@ func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool
 		err := s.retry(ctx, one)
 		if err == nil {
 			s.delivered(s.batch, one)
+			if !passed {
+				failed = s.again(ctx, failed)
+			}
 			passed = true
 			continue
 		}
@@ -202,6 +205,26 @@ func (s *struggle) oneByOne(ctx context.Context) (wait time.Duration, asked bool
 	// Those that were not tried come first in the next round.
 	s.tweets = append(append([]*Tweet(nil), untried...), failed...)
 	return wait, asked, last
+}
+
+// again tries those that failed before the first that passes: an outage that has
+// ended in between must not leave them behind all others. It returns those that
+// fail once more.
+func (s *struggle) again(ctx context.Context, failed []*Tweet) (left []*Tweet) {
+	for i := range failed {
+		one := failed[i : i+1]
+		err := s.retry(ctx, one)
+		if err == nil {
+			s.delivered(s.batch, one)
+			continue
+		}
+		s.failed(err, s.all)
+		if _, asked := retryAfter(err); asked || ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
+			return append(left, failed[i:]...)
+		}
+		left = append(left, one...)
+	}
+	return left
 }
 
 // suspect counts the failures of tweets tried alone, if others pass meanwhile,

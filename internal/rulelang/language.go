@@ -28,11 +28,11 @@ func (e *Error) Error() string { return fmt.Sprintf("%s (at position %d)", e.Mes
 type Kind int
 
 const (
-	And Kind = iota
-	Or
-	Not
-	Word // a word or a phrase
-	Operator
+	And      Kind = iota // of its children
+	Or                   // of its children
+	Not                  // of its one child
+	Word                 // a word or a phrase
+	Operator             // such as lang:en
 )
 
 // Node is a rule, or a part of it.

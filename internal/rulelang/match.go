@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// doc is what rules and queries look at in a Post. Strings are folded to lower
+// Doc is what rules and queries look at in a Post. Strings are folded to lower
 // case.
 type Doc struct {
 	Words        string // of the full text, as fold gives them
@@ -21,8 +21,10 @@ type Doc struct {
 	Flags        Flag
 }
 
+// A Flag is something that a Post is or has.
 type Flag uint16
 
+// The flags, as Flags names them.
 const (
 	IsRetweet Flag = 1 << iota
 	IsReply
@@ -37,12 +39,14 @@ const (
 	HasCashtags
 )
 
+// Flags are the operators that ask for a flag.
 var Flags = map[string]Flag{
 	"is:retweet": IsRetweet, "is:reply": IsReply, "is:quote": IsQuote, "is:verified": IsVerified,
 	"has:images": HasImages, "has:videos": HasVideos, "has:media": HasMedia, "has:links": HasLinks,
 	"has:hashtags": HasHashtags, "has:mentions": HasMentions, "has:cashtags": HasCashtags,
 }
 
+// Matches reports whether a Post is what the rule asks for.
 func (n *Node) Matches(d *Doc) bool {
 	switch n.Kind {
 	case And:

@@ -14,6 +14,7 @@ type Entity struct {
 	Text       string // without the sign
 }
 
+// ShortLink is how the links in a Post's text begin.
 const ShortLink = "https://t.co/"
 
 // FindEntities finds hashtags, mentions, cashtags and t.co links, in order.
