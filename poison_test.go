@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/tweetstream-go/tweetstream"
 )
@@ -284,6 +287,26 @@ func TestTweetThatAsksForTimeIsNoPoison(t *testing.T) {
 		r.stop()
 		if x := g.ids("s", tweetstream.Rejected); fmt.Sprint(x) != "[1]" {
 			t.Errorf("rejected %v, want [1]", x)
+		}
+	})
+}
+
+// An outage that ends while tweets are tried one by one leaves none of them behind
+// the rest of the batch: only the first that passes has passed by others.
+func TestOutageThatEndsAmongSingleTriesKeepsTheOrder(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sink := recorder{fail: func(_ context.Context, call int, _ []*tweetstream.Tweet) error {
+			if call <= 5+20 { // five times the batch, then 1 to 20
+				return errDown
+			}
+			return nil
+		}}
+		r := start(t, emitting(posts(1, 60)...), tweetstream.WithSink("s", &sink, tweetstream.Batch(50, 0)))
+		after(time.Hour)
+		r.stop()
+		want := slices.Concat(ids(21, 21), ids(1, 20), ids(22, 60))
+		if diff := cmp.Diff(want, sink.got()); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
 		}
 	})
 }
