@@ -1,0 +1,344 @@
+package sqlsink
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// The kinds of what is deleted.
+const (
+	aPost   int64 = 0
+	aAuthor int64 = 1
+)
+
+// deletedIDs returns which of the ids are marked as deleted. In MySQL it locks
+// them, with the gaps where others are missing, so that a Delete of one of them
+// waits until the Post is written and can be found.
+func (w *work) deletedIDs(ctx context.Context, kind int64, ids []int64) (map[int64]bool, error) {
+	gone := map[int64]bool{}
+	if w.dialect == Postgres {
+		return gone, w.scan(ctx, func(rows *sql.Rows) error {
+			var id int64
+			err := rows.Scan(&id)
+			gone[id] = true
+			return err
+		}, "SELECT id FROM {prefix}deleted WHERE kind = $1 AND id = ANY($2)", kind, ids)
+	}
+	lock := ""
+	if w.dialect == MySQL {
+		lock = " LOCK IN SHARE MODE"
+	}
+	for part := range slices.Chunk(ids, 1_000) {
+		err := w.scan(ctx, func(rows *sql.Rows) error {
+			var id int64
+			err := rows.Scan(&id)
+			gone[id] = true
+			return err
+		}, w.expand("SELECT id FROM {prefix}deleted WHERE kind = ? AND id IN ({ids})"+lock, len(part)), append([]any{kind}, anys(part)...)...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return gone, nil
+}
+
+func anys(ids []int64) []any {
+	all := make([]any, len(ids))
+	for i, id := range ids {
+		all[i] = id
+	}
+	return all
+}
+
+func (w *work) scan(ctx context.Context, row func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := w.q().QueryContext(ctx, w.expand(query, 0), args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := row(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// notDeleted returns the posts that were not deleted earlier, and whose authors
+// were not.
+func (w *work) notDeleted(ctx context.Context, posts []post) ([]post, error) {
+	if w.dialect == Postgres {
+		// Delete takes it alone.
+		if _, err := w.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock_shared($1)", w.lockNumber()+1); err != nil {
+			return nil, err
+		}
+	}
+	ids, authors := make([]int64, len(posts)), make([]int64, 0, len(posts))
+	for i, p := range posts {
+		ids[i] = p.id
+		authors = append(authors, p.authors()...)
+		if p.content != nil {
+			for _, r := range p.content.References {
+				if r.ID != "" {
+					k, _ := key(r.ID)
+					ids = append(ids, k)
+				}
+			}
+		}
+	}
+	slices.Sort(ids)
+	slices.Sort(authors)
+	gone, err := w.deletedIDs(ctx, aPost, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	goneAuthors, err := w.deletedIDs(ctx, aAuthor, slices.Compact(authors))
+	if err != nil {
+		return nil, err
+	}
+	if len(gone)+len(goneAuthors) == 0 {
+		return posts, nil
+	}
+	var left []post
+	for _, p := range posts {
+		if gone[p.id] || p.content != nil && p.reposts(gone, goneAuthors) {
+			continue
+		}
+		if p.content != nil && p.shows(gone, goneAuthors) {
+			raw := scrub(p.Raw, gone, goneAuthors)
+			p.Tweet = p.WithRaw(raw)
+			p.content = nil
+			if c, err := p.Content(); err == nil {
+				p.content = c
+			}
+		}
+		left = append(left, p)
+	}
+	return left, nil
+}
+
+// authors are those of the Post and of the Posts in it.
+func (p *post) authors() (all []int64) {
+	if p.content == nil {
+		return nil
+	}
+	add := func(id string) {
+		if id != "" {
+			k, _ := key(id)
+			all = append(all, k)
+		}
+	}
+	add(p.content.AuthorID)
+	for _, r := range p.content.References {
+		if r.Post != nil {
+			add(r.Post.AuthorID)
+		}
+	}
+	for _, u := range p.content.Users {
+		add(u.ID)
+	}
+	return all
+}
+
+func has(gone map[int64]bool, id string) bool {
+	k, _ := key(id)
+	return id != "" && gone[k]
+}
+
+// reposts reports whether the Post is the author's who is gone, or passes on what
+// is gone.
+func (p *post) reposts(gone, authors map[int64]bool) bool {
+	if has(authors, p.content.AuthorID) {
+		return true
+	}
+	for _, r := range p.content.References {
+		if r.Type == "retweeted" && (has(gone, r.ID) || r.Post != nil && has(authors, r.Post.AuthorID)) {
+			return true
+		}
+	}
+	return false
+}
+
+// shows reports whether the message has within it what is gone.
+func (p *post) shows(gone, authors map[int64]bool) bool {
+	for _, r := range p.content.References {
+		if has(gone, r.ID) {
+			return true
+		}
+	}
+	for _, u := range p.content.Users {
+		if has(authors, u.ID) {
+			return true
+		}
+	}
+	return false
+}
+
+// Delete takes away the Posts with these ids, with their reposts and edited
+// versions, and out of the messages of Posts that quote or answer them. They stay
+// deleted. It is the method of [tweetstream.Deleter].
+func (s *Sink) Delete(ctx context.Context, ids []string) error {
+	return s.remove(ctx, aPost, ids)
+}
+
+// DeleteAuthor takes away all Posts of these users, by their ids, and the users,
+// as [Sink.Delete] does with Posts; also what X sent along of them with other
+// Posts. No index has that: it reads every message that is stored. Names that
+// others have written in their own texts stay.
+func (s *Sink) DeleteAuthor(ctx context.Context, ids []string) error {
+	return s.remove(ctx, aAuthor, ids)
+}
+
+func (s *Sink) remove(ctx context.Context, kind int64, names []string) error {
+	var ids []int64
+	for _, n := range names {
+		k, _ := key(n)
+		ids = append(ids, k)
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	err := s.transact(ctx, func(w *work) error {
+		if s.dialect == Postgres {
+			if _, err := w.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockNumber()+1); err != nil {
+				return err
+			}
+		}
+		for part := range slices.Chunk(ids, 500) {
+			if err := w.removeSome(ctx, kind, part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err == nil && s.dialect == SQLite {
+		// The log still has the pages as they were.
+		_, err = s.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+	}
+	return s.failure(ctx, "delete", err, nil)
+}
+
+// list writes numbers into a statement: they are safe there, and the same for all
+// drivers.
+func list(ids []int64) string {
+	texts := make([]string, len(ids))
+	for i, id := range ids {
+		texts[i] = strconv.FormatInt(id, 10)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func (w *work) removeSome(ctx context.Context, kind int64, ids []int64) error {
+	gone := map[int64]bool{}
+	for _, id := range ids {
+		gone[id] = true
+	}
+	marked, err := w.deletedIDs(ctx, kind, ids)
+	if err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if !marked[id] {
+			text := "INSERT INTO {prefix}deleted (kind, id) VALUES (" + list([]int64{kind, id}) + ")"
+			if err := w.exec(ctx, text); err != nil {
+				return err
+			}
+		}
+	}
+	in := " IN (" + list(ids) + ")"
+	posts, authors := gone, map[int64]bool(nil)
+	of := "id" + in + " OR edit_of" + in + " OR reposted_id" + in
+	containers := "quoted_id" + in + " OR replied_to_id" + in
+	if kind == aAuthor {
+		posts, authors = nil, gone
+		of, containers = "author_id"+in, mentions(w.dialect, ids)
+	}
+	var doomed []int64
+	collect := func(rows *sql.Rows) error {
+		var id int64
+		err := rows.Scan(&id)
+		doomed = append(doomed, id)
+		return err
+	}
+	if err := w.scan(ctx, collect, "SELECT id FROM {prefix}tweets WHERE "+of); err != nil {
+		return err
+	}
+	if kind == aAuthor && len(doomed) > 0 {
+		// Reposts of what the author wrote.
+		for part := range slices.Chunk(slices.Clone(doomed), 500) {
+			if err := w.scan(ctx, collect, "SELECT id FROM {prefix}tweets WHERE reposted_id IN ("+list(part)+")"); err != nil {
+				return err
+			}
+		}
+	}
+	for part := range slices.Chunk(doomed, 500) {
+		in := " IN (" + list(part) + ")"
+		err := w.exec(ctx, "DELETE FROM {prefix}tweets WHERE id"+in, "DELETE FROM {prefix}media WHERE tweet_id"+in, "DELETE FROM {prefix}tweet_rules WHERE tweet_id"+in)
+		if err != nil {
+			return err
+		}
+	}
+	if kind == aAuthor {
+		if err := w.exec(ctx, "DELETE FROM {prefix}users WHERE id"+in); err != nil {
+			return err
+		}
+	}
+	return w.scrubStored(ctx, containers, posts, authors)
+}
+
+// mentions finds messages in which an id stands.
+func mentions(d Dialect, ids []int64) string {
+	find := map[Dialect]string{
+		Postgres: `position('"%"'::bytea IN raw) > 0`,
+		MySQL:    `instr(raw, '"%"') > 0`,
+		SQLite:   `instr(raw, CAST('"%"' AS blob)) > 0`,
+	}[d]
+	var all []string
+	for _, id := range ids {
+		all = append(all, strings.ReplaceAll(find, "%", strconv.FormatInt(id, 10)))
+	}
+	return strings.Join(all, " OR ")
+}
+
+// scrubStored takes what is gone out of other Posts' messages, some at a time.
+func (w *work) scrubStored(ctx context.Context, where string, posts, authors map[int64]bool) error {
+	type message struct {
+		id  int64
+		raw []byte
+	}
+	after, first := int64(-1<<63), true
+	for {
+		var some []message
+		more := " >= "
+		if !first {
+			more = " > "
+		}
+		first = false
+		err := w.scan(ctx, func(rows *sql.Rows) error {
+			var m message
+			err := rows.Scan(&m.id, &m.raw)
+			some = append(some, m)
+			return err
+		}, "SELECT id, raw FROM {prefix}tweets WHERE ("+where+") AND id"+more+list([]int64{after})+" ORDER BY id LIMIT 100")
+		if err != nil || len(some) == 0 {
+			return err
+		}
+		for _, m := range some {
+			after = m.id
+			clean := scrub(m.raw, posts, authors)
+			if len(clean) == len(m.raw) {
+				continue
+			}
+			set := "UPDATE {prefix}tweets SET raw = ? WHERE id = ?"
+			if w.dialect == Postgres {
+				set = "UPDATE {prefix}tweets SET raw = $1 WHERE id = $2"
+			}
+			if _, err := w.q().ExecContext(ctx, w.expand(set, 0), clean, m.id); err != nil {
+				return errors.Join(err)
+			}
+		}
+	}
+}

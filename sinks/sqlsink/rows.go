@@ -1,0 +1,371 @@
+package sqlsink
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/tweetstream-go/tweetstream"
+)
+
+// A post is a tweet with what the tables need of it.
+type post struct {
+	*tweetstream.Tweet
+	id       int64
+	content  *tweetstream.Content // nil if the message has none
+	received time.Time
+}
+
+// key returns the number that stands for an id: its own, or one below 0.
+func key(id string) (n int64, odd bool) {
+	if n, err := strconv.ParseInt(id, 10, 64); err == nil && n >= 0 && strconv.FormatInt(n, 10) == id {
+		return n, false
+	}
+	sum := sha256.Sum256([]byte(id))
+	return int64(binary.BigEndian.Uint64(sum[:]) | 1<<63), true
+}
+
+// idOrNull is the key of an id that may be missing.
+func idOrNull(id string) any {
+	if id == "" {
+		return nil
+	}
+	n, _ := key(id)
+	return n
+}
+
+// textID is the id where its key is another number.
+func textID(id string) any {
+	if _, odd := key(id); odd {
+		return id
+	}
+	return nil
+}
+
+// newPosts returns the posts of a batch by id, each once: the newest.
+func newPosts(tweets []*tweetstream.Tweet) []post {
+	posts := make([]post, 0, len(tweets))
+	at := make(map[int64]int, len(tweets))
+	for _, t := range tweets {
+		p := post{Tweet: t, received: t.Received}
+		p.id, _ = key(t.ID)
+		if p.received.IsZero() || !storable(p.received) {
+			p.received = time.Now()
+		}
+		if c, err := t.Content(); err == nil {
+			p.content = c
+		}
+		if i, ok := at[p.id]; !ok {
+			at[p.id] = len(posts)
+			posts = append(posts, p)
+		} else if !p.received.Before(posts[i].received) {
+			posts[i] = p
+		}
+	}
+	slices.SortFunc(posts, func(a, b post) int { return cmp.Compare(a.id, b.id) })
+	return posts
+}
+
+// rows are those of one table. The values have passed text, so that every engine
+// takes them.
+type rows struct {
+	table *table
+	rows  [][]any
+}
+
+// set is the rows of a table by key, of which the last stays.
+type set struct {
+	table *table
+	at    map[[2]int64]int
+	rows  [][]any
+}
+
+func newSet(t *table, size int) *set {
+	return &set{table: t, at: make(map[[2]int64]int, size), rows: make([][]any, 0, size)}
+}
+
+func (s *set) add(row []any) {
+	k := s.key(row)
+	if i, ok := s.at[k]; ok {
+		s.rows[i] = row
+		return
+	}
+	s.at[k] = len(s.rows)
+	s.rows = append(s.rows, row)
+}
+
+func (s *set) key(row []any) (k [2]int64) {
+	for i := range s.table.keys {
+		k[i] = row[i].(int64)
+	}
+	return k
+}
+
+// sorted returns the rows by key: two processes that write the same rows then
+// lock them in the same order.
+func (s *set) sorted() rows {
+	slices.SortFunc(s.rows, func(a, b []any) int {
+		x, y := s.key(a), s.key(b)
+		return slices.Compare(x[:], y[:])
+	})
+	return rows{s.table, s.rows}
+}
+
+// tabulate returns what a batch writes, table by table.
+func tabulate(posts []post, tweets []*tweetstream.Tweet) []rows {
+	all := rows{tweetsTable, make([][]any, 0, len(posts))}
+	users, media := newSet(usersTable, 2*len(posts)), newSet(mediaTable, len(posts))
+	byAge := slices.Clone(posts)
+	slices.SortStableFunc(byAge, func(a, b post) int { return a.received.Compare(b.received) })
+	for _, p := range byAge {
+		if p.content == nil {
+			continue
+		}
+		for _, u := range p.content.Users {
+			if u.ID != "" {
+				users.add(userRow(u, p.received))
+			}
+		}
+		for i, m := range p.content.Media {
+			media.add(mediaRow(p.id, i, m, p.received))
+		}
+	}
+	kept := make(map[int64]bool, len(posts))
+	for _, p := range posts {
+		kept[p.id] = true
+		all.rows = append(all.rows, tweetRow(p))
+	}
+	// Of a Post that is in the batch twice, both have matched rules.
+	rules, matched := newSet(rulesTable, 8), newSet(tweetRulesTable, len(posts))
+	for _, t := range tweets {
+		id, _ := key(t.ID)
+		if !kept[id] {
+			continue
+		}
+		for _, r := range t.Rules {
+			k := ruleKey(r)
+			matched.add([]any{k, id})
+			rules.add(ruleRow(k, r, t.Received))
+		}
+	}
+	return []rows{all, users.sorted(), media.sorted(), rules.sorted(), matched.sorted()}
+}
+
+// ruleKey tells rules without an id by their tags.
+func ruleKey(r tweetstream.Rule) int64 {
+	id := r.ID
+	if id == "" {
+		id = "the rule tagged " + r.Tag
+	}
+	n, _ := key(id)
+	return n
+}
+
+func ruleRow(k int64, r tweetstream.Rule, seen time.Time) []any {
+	var n notes
+	if !storable(seen) {
+		seen = time.Now()
+	}
+	return []any{k, n.text(textID(r.ID), short), n.text(r.Tag, short), n.orNull(r.Value, long), instant(seen)}
+}
+
+func tweetRow(p post) []any {
+	var n notes
+	row := []any{p.id, textID(p.ID), nil, nil, nil, nil, nil, nil, nil, instant(p.received), p.Recovered,
+		nil, false, nil, int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), nil, []byte(p.Raw)}
+	if p.Raw == nil {
+		row[21] = []byte{}
+	}
+	c := p.content
+	if c == nil {
+		n.add("content")
+		row[20] = n.String()
+		return row
+	}
+	if !plainJSON(p.Raw) {
+		n.add("json")
+	}
+	row[2], row[3] = idOrNull(c.AuthorID), idOrNull(c.ConversationID)
+	for _, r := range c.References {
+		switch r.Type {
+		case "retweeted":
+			row[4] = idOrNull(r.ID)
+		case "quoted":
+			row[5] = idOrNull(r.ID)
+		case "replied_to":
+			row[6] = idOrNull(r.ID)
+		}
+	}
+	if len(c.EditHistory) > 1 && c.EditHistory[0] != p.ID {
+		row[7] = idOrNull(c.EditHistory[0])
+	}
+	row[8] = instant(c.CreatedAt)
+	row[11], row[12], row[13] = n.orNull(c.Lang, short), c.Sensitive, n.text(c.FullText, long)
+	row[14], row[15], row[16], row[17], row[18], row[19] = c.Replies, c.Reposts, c.Likes, c.Quotes, c.Bookmarks, c.Impressions
+	if n.words != nil {
+		row[20] = n.String()
+	}
+	return row
+}
+
+func userRow(u tweetstream.User, seen time.Time) []any {
+	var n notes
+	id, _ := key(u.ID)
+	return []any{id, n.text(textID(u.ID), short), n.orNull(u.Username, short), n.orNull(u.Name, short), n.orNull(u.Description, long),
+		n.orNull(u.Location, short), n.orNull(u.ProfileImageURL, address), u.Verified, n.orNull(u.VerifiedType, short), u.Protected,
+		instant(u.CreatedAt), u.Followers, u.Following, u.Posts, instant(seen)}
+}
+
+func mediaRow(tweet int64, i int, m tweetstream.Media, seen time.Time) []any {
+	var n notes
+	return []any{tweet, int64(i), n.text(m.Key, short), n.orNull(m.Type, short), n.orNull(m.URL, address), n.orNull(m.PreviewImageURL, address),
+		n.orNull(m.AltText, long), int64(m.Width), int64(m.Height), m.Duration.Milliseconds(), m.Views, instant(seen)}
+}
+
+// storable reports whether all engines have the time: MariaDB begins at 1000.
+func storable(t time.Time) bool { return 1000 <= t.UTC().Year() && t.UTC().Year() <= 9999 }
+
+// instant is a time as engines keep it, or nil.
+func instant(t time.Time) any {
+	if !storable(t) {
+		return nil
+	}
+	return t.UTC().Truncate(time.Microsecond)
+}
+
+// notes are what could not be indexed of a Post.
+type notes struct{ words []string }
+
+func (n *notes) add(word string) {
+	if !slices.Contains(n.words, word) {
+		n.words = append(n.words, word)
+	}
+}
+
+func (n *notes) String() string { return strings.Join(n.words, ",") }
+
+// The most characters of a column. The long ones fit MariaDB's mediumtext.
+var limits = [...]int{short: 255, address: 8_000, long: 4 << 20}
+
+// text returns a text that all engines take.
+func (n *notes) text(v any, k kind) any {
+	s, ok := v.(string)
+	if !ok {
+		return nil
+	}
+	if strings.IndexByte(s, 0) >= 0 {
+		n.add("zero")
+		s = strings.ReplaceAll(s, "\x00", "\ufffd")
+	}
+	s = strings.ToValidUTF8(s, "\ufffd")
+	if len(s) > limits[k] && utf8.RuneCountInString(s) > limits[k] {
+		n.add("cut")
+		end := 0
+		for range limits[k] {
+			_, size := utf8.DecodeRuneInString(s[end:])
+			end += size
+		}
+		s = s[:end]
+	}
+	return s
+}
+
+// orNull is text, but NULL for what X did not send.
+func (n *notes) orNull(s string, k kind) any {
+	if s == "" {
+		return nil
+	}
+	return n.text(s, k)
+}
+
+// maxDepth is how deep JSON may be for all engines: SQLite ends at 1,000.
+const maxDepth = 900
+
+// plainJSON reports whether the engines' own JSON functions take what
+// encoding/json has taken.
+func plainJSON(raw []byte) bool {
+	if bytes.Contains(raw, []byte(`\u0000`)) {
+		return false
+	}
+	for rest := raw; ; {
+		i := bytes.Index(rest, []byte(`\u`))
+		if i < 0 {
+			break
+		}
+		rest = rest[i+2:]
+		c, ok := unit(rest)
+		if !ok || c < 0xd800 || c > 0xdfff {
+			continue
+		}
+		// A high one must be followed by a low one.
+		if c >= 0xdc00 || len(rest) < 10 || rest[4] != '\\' || rest[5] != 'u' {
+			return false
+		}
+		if low, ok := unit(rest[6:]); !ok || low < 0xdc00 || low > 0xdfff {
+			return false
+		}
+		rest = rest[10:]
+	}
+	if bytes.Count(raw, []byte("["))+bytes.Count(raw, []byte("{")) > maxDepth && depth(raw) > maxDepth {
+		return false
+	}
+	return !hugeNumber(raw)
+}
+
+// unit reads four digits of an escape.
+func unit(s []byte) (uint64, bool) {
+	if len(s) < 4 {
+		return 0, false
+	}
+	c, err := strconv.ParseUint(string(s[:4]), 16, 16)
+	return c, err == nil
+}
+
+// depth returns how deep the values of valid JSON are.
+func depth(raw []byte) int {
+	deep, deepest, inside := 0, 0, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case inside && c == '\\':
+			i++
+		case c == '"':
+			inside = !inside
+		case inside:
+		case c == '[' || c == '{':
+			deep++
+			deepest = max(deepest, deep)
+		case c == ']' || c == '}':
+			deep--
+		}
+	}
+	return deepest
+}
+
+// hugeNumber reports whether valid JSON has a number with an exponent of four
+// digits, or of a thousand digits: PostgreSQL's numeric ends somewhere beyond.
+func hugeNumber(raw []byte) bool {
+	run, exponent, inside := 0, false, false
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case inside && c == '\\':
+			i++
+		case c == '"':
+			inside, run, exponent = !inside, 0, false
+		case inside:
+		case '0' <= c && c <= '9':
+			if run++; run >= 1000 || exponent && run >= 4 {
+				return true
+			}
+		default:
+			exponent = run > 0 && (c == 'e' || c == 'E') || exponent && (c == '+' || c == '-')
+			run = 0
+		}
+	}
+	return false
+}

@@ -1,0 +1,313 @@
+package sqlsink
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+)
+
+// work is a transaction under way.
+type work struct {
+	*Sink
+	conn *sql.Conn
+	tx   *sql.Tx // nil in SQLite, where database/sql can't begin an immediate one
+}
+
+type querier interface {
+	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
+}
+
+func (w *work) q() querier {
+	if w.tx != nil {
+		return w.tx
+	}
+	return w.conn
+}
+
+// transact calls f in a transaction, which it commits if f returns nil.
+func (s *Sink) transact(ctx context.Context, f func(w *work) error) (err error) {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	conn, err := s.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	w := &work{Sink: s, conn: conn}
+	switch s.dialect {
+	case SQLite:
+		return w.immediately(ctx, f)
+	case MySQL:
+		// The DSN or the server may say latin1.
+		if _, err := conn.ExecContext(ctx, "SET NAMES utf8mb4"); err != nil {
+			return err
+		}
+	}
+	level := sql.LevelReadCommitted
+	if s.dialect == MySQL {
+		level = sql.LevelRepeatableRead // it locks gaps: see notDeleted
+	}
+	if w.tx, err = conn.BeginTx(ctx, &sql.TxOptions{Isolation: level}); err != nil {
+		return err
+	}
+	defer w.tx.Rollback() // does nothing after Commit
+	if err := f(w); err != nil {
+		return err
+	}
+	return w.tx.Commit()
+}
+
+// busyTime is how long a turn to write is waited for in SQLite. One call waits for
+// less, for it does not look at the context.
+const busyTime = 5 * time.Second
+
+// immediately is transact in SQLite: it takes the lock for writing at once, for a
+// transaction that reads first can't get it later if another one has written.
+func (w *work) immediately(ctx context.Context, f func(w *work) error) error {
+	if err := w.pragmas(ctx); err != nil {
+		return err
+	}
+	for begin := time.Now(); ; {
+		_, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
+		if err == nil {
+			break
+		}
+		if ctx.Err() != nil || codeOf(err).sqlite != sqliteBusy || time.Since(begin) > busyTime {
+			return err
+		}
+	}
+	done := false
+	defer func() {
+		if done {
+			return
+		}
+		// After a panic too, and though ctx may be done: the connection goes back.
+		if _, err := w.conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); err != nil {
+			// SQLite may have rolled back by itself; what is not certain is not used again.
+			_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}()
+	if err := f(w); err != nil {
+		return err
+	}
+	if _, err := w.conn.ExecContext(ctx, "COMMIT"); err != nil {
+		return err
+	}
+	done = true
+	return nil
+}
+
+// pragmas are those of a connection, in their order: the size of a page is fixed
+// once anything is in the file, and the write-ahead log would be.
+func (w *work) pragmas(ctx context.Context) error {
+	for _, p := range []string{
+		"PRAGMA busy_timeout = 50", // ms
+		"PRAGMA page_size = 16384",
+		"PRAGMA journal_mode = WAL",
+		"PRAGMA synchronous = FULL", // a Post that is delivered outlasts a loss of power
+		"PRAGMA secure_delete = ON",
+	} {
+		for begin := time.Now(); ; {
+			rows, err := w.conn.QueryContext(ctx, p)
+			if err == nil {
+				for rows.Next() {
+				}
+				err = errors.Join(rows.Err(), rows.Close())
+			}
+			if err == nil {
+				break
+			}
+			if ctx.Err() != nil || codeOf(err).sqlite != sqliteBusy || time.Since(begin) > busyTime {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// lockNumber is the number of an advisory lock, from the prefix.
+func (s *Sink) lockNumber() int64 {
+	sum := sha256.Sum256([]byte("tweetstream sqlsink " + s.prefix))
+	return int64(binary.BigEndian.Uint64(sum[:]))
+}
+
+// insert writes the rows of a table.
+func (w *work) insert(ctx context.Context, r rows) error {
+	if len(r.rows) == 0 {
+		return nil
+	}
+	switch w.dialect {
+	case Postgres:
+		_, err := w.tx.ExecContext(ctx, r.table.insertPostgres(w.prefix), r.arrays()...)
+		return err
+	case MySQL:
+		return w.insertMySQL(ctx, r)
+	}
+	stmt, err := w.conn.PrepareContext(ctx, r.table.insertSQLite(w.prefix))
+	if err != nil {
+		return err
+	}
+	defer stmt.Close()
+	args := make([]any, len(r.table.columns))
+	for _, row := range r.rows {
+		for i, v := range row {
+			if t, ok := v.(time.Time); ok {
+				v = t.UnixMicro()
+			}
+			args[i] = v
+		}
+		if _, err := stmt.ExecContext(ctx, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrays returns the rows as one array for each column.
+func (r rows) arrays() []any {
+	args := make([]any, len(r.table.columns))
+	for i, c := range r.table.columns {
+		switch c.kind {
+		case number:
+			args[i] = array[int64](r.rows, i)
+		case truth:
+			args[i] = array[bool](r.rows, i)
+		case moment:
+			args[i] = array[time.Time](r.rows, i)
+		case raw:
+			all := make([][]byte, len(r.rows))
+			for j, row := range r.rows {
+				all[j] = row[i].([]byte)
+			}
+			args[i] = all
+		default:
+			args[i] = array[string](r.rows, i)
+		}
+	}
+	return args
+}
+
+func array[T any](rows [][]any, i int) []*T {
+	all, values := make([]*T, len(rows)), make([]T, len(rows))
+	for j, row := range rows {
+		if v, ok := row[i].(T); ok {
+			values[j] = v
+			all[j] = &values[j]
+		}
+	}
+	return all
+}
+
+// chunks are the numbers of rows that MySQL has a prepared statement for. The
+// largest has fewer than the 65,535 values that are allowed.
+var chunks = []int{500, 100, 20, 5, 1}
+
+func (w *work) insertMySQL(ctx context.Context, r rows) error {
+	args := make([]any, 0, chunks[0]*len(r.table.columns))
+	for left := r.rows; len(left) > 0; {
+		n := w.fitting(left)
+		args = args[:0]
+		for _, row := range left[:n] {
+			for _, v := range row {
+				if t, ok := v.(time.Time); ok {
+					// As a time.Time it would be in the zone that the DSN says.
+					v = t.Format("2006-01-02 15:04:05.000000")
+				}
+				args = append(args, v)
+			}
+		}
+		stmt, err := w.statements.get(ctx, w.db, r.table.insertMySQL(w.prefix, n))
+		if err != nil {
+			return err
+		}
+		if _, err := w.tx.StmtContext(ctx, stmt).ExecContext(ctx, args...); err != nil {
+			return err
+		}
+		left = left[n:]
+	}
+	return nil
+}
+
+// fitting returns how many rows go into the next statement.
+func (w *work) fitting(left [][]any) int {
+	fit, size := 0, 0
+	for _, row := range left[:min(len(left), chunks[0])] {
+		for _, v := range row {
+			switch v := v.(type) {
+			case string:
+				size += len(v)
+			case []byte:
+				size += len(v)
+			}
+			size += 32
+		}
+		if fit > 0 && size > w.packet/2 {
+			break
+		}
+		fit++
+	}
+	for _, n := range chunks {
+		if n <= fit {
+			return n
+		}
+	}
+	return 1
+}
+
+// statements are those that are prepared, by text. database/sql prepares one on
+// every connection that it is used on.
+type statements struct {
+	mu  sync.Mutex
+	all map[string]*sql.Stmt
+}
+
+func (s *statements) get(ctx context.Context, db *sql.DB, text string) (*sql.Stmt, error) {
+	s.mu.Lock()
+	stmt := s.all[text]
+	s.mu.Unlock()
+	if stmt != nil {
+		return stmt, nil
+	}
+	// Outside the mutex, for the server may not answer.
+	stmt, err := db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if other := s.all[text]; other != nil {
+		_ = stmt.Close()
+		return other, nil
+	}
+	if s.all == nil {
+		s.all = map[string]*sql.Stmt{}
+	}
+	s.all[text] = stmt
+	return stmt, nil
+}
+
+func (s *statements) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var errs []error
+	for _, stmt := range s.all {
+		errs = append(errs, stmt.Close())
+	}
+	s.all = nil
+	return errors.Join(errs...)
+}
+
+// expand replaces {prefix} in a statement, and {ids} by n places.
+func (w *work) expand(text string, n int) string {
+	places := strings.TrimSuffix(strings.Repeat("?, ", n), ", ")
+	return strings.NewReplacer("{prefix}", w.prefix, "{ids}", places).Replace(text)
+}
