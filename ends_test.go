@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -179,9 +180,9 @@ func TestJournalThatHangsIsLeftBehind(t *testing.T) {
 // The time for which a sink is paused is no time for which it has failed.
 func TestPauseIsNoFailure(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		up := false
+		var up atomic.Bool
 		sink := recorder{fail: func(_ context.Context, call int, _ []*tweetstream.Tweet) error {
-			if up && call > 6 {
+			if up.Load() && call > 6 {
 				return nil
 			}
 			return errDown
@@ -191,7 +192,7 @@ func TestPauseIsNoFailure(t *testing.T) {
 		after(2500 * time.Millisecond)
 		_ = r.Pause("s")
 		after(time.Hour)
-		up = true
+		up.Store(true)
 		_ = r.Resume("s")
 		after(5 * time.Minute)
 		if got := grave.ids("s", tweetstream.GaveUp); len(got) != 0 || !slices.Equal(sink.got(), ids(1, 1)) {

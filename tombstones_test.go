@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,10 +37,10 @@ func TestDeletedPostIsNoProbe(t *testing.T) {
 // Nor is one that was set aside tried again.
 func TestDeletedPostAsideIsNotTriedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		gone := false
+		var gone atomic.Bool
 		sink := recorder{}
 		sink.fail = func(_ context.Context, _ int, tweets []*tweetstream.Tweet) error {
-			if gone && tweets[0].ID == "2" {
+			if gone.Load() && tweets[0].ID == "2" {
 				t.Error("2 was deleted before, and is delivered")
 			}
 			return errDown
@@ -48,7 +49,7 @@ func TestDeletedPostAsideIsNotTriedAgain(t *testing.T) {
 			_ = emit(ctx, posts(1, 2), nil)
 			time.Sleep(2 * time.Minute)
 			_ = emit(ctx, []*tweetstream.Tweet{tombstone("2")}, nil)
-			gone = true
+			gone.Store(true)
 			<-ctx.Done()
 			return nil
 		})
