@@ -174,11 +174,15 @@ func TestLossOfPower(t *testing.T) {
 				t.Fatalf("the journal ends at %d with %d damaged entries, and %d Posts were taken", st.Next, st.Damaged, m.taken)
 			}
 			cursors := []int{after.cursor("http")}
+			after.owed = cursors[0]
 			after.start()
 			after.waitFor(int(st.Next), time.Minute)
 			after.end()
-			if first := after.lives[0][0]; first != cursors[0] || first > m.received+1 {
-				t.Errorf("it goes on with Post %d; its cursor is at %d, the receiver had %d", first, cursors[0], m.received)
+			if cursors[0] > m.received+1 {
+				t.Errorf("the cursor is at %d, the receiver had %d", cursors[0], m.received)
+			}
+			if got := after.lives[0]; len(got) > 0 && got[0] != cursors[0] {
+				t.Errorf("it goes on with Post %d; its cursor is at %d", got[0], cursors[0])
 			}
 			checkFile(t, filepath.Join(after.dir, "posts.ndjson"), int(st.Next))
 			t.Logf("%d Posts taken, %d in the journal, %d came again", m.taken, st.Next, m.received+1-cursors[0])

@@ -63,7 +63,12 @@ func TestDamagedEntryIsLeftOut(t *testing.T) {
 // what was written.
 func TestAnyByteDamaged(t *testing.T) {
 	t.Run("list stored", func(t *testing.T) { damageAnyByte(t, 16<<10, 20) })
-	t.Run("no list", func(t *testing.T) { damageAnyByte(t, -1, 120) })
+	t.Run("no list", func(t *testing.T) {
+		if raceEnabled {
+			t.Skip("bbolt looks through the pages in a goroutine of its own, which races with the end of an Open that fails")
+		}
+		damageAnyByte(t, -1, 120)
+	})
 }
 
 // damageAnyByte damages a file of a journal that stores its list of free pages up

@@ -1,0 +1,5 @@
+//go:build race
+
+package boltjournal_test
+
+const raceEnabled = true
