@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/tweetstream-go/tweetstream/internal/folder"
 )
 
 // checkpointFile is the content of the file of WithCheckpoint.
@@ -74,13 +76,7 @@ func writeCheckpoint(path string, state []byte) (err error) {
 	if err = os.Rename(f.Name(), path); err != nil {
 		return err
 	}
-	// The rename is durable once the folder is; where folders can't be synced
-	// (Windows) there is nothing to do about it.
-	if dir, err := os.Open(filepath.Dir(path)); err == nil {
-		_ = dir.Sync()
-		_ = dir.Close()
-	}
-	return nil
+	return folder.Sync(filepath.Dir(path)) // once the folder lasts, the rename does
 }
 
 func refuseSymlink(path string) error {

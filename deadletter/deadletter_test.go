@@ -242,9 +242,7 @@ func TestModes(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	dir := t.TempDir()
 	link, taken := filepath.Join(dir, "link"), filepath.Join(dir, "taken")
-	if err := os.Symlink(filepath.Join(dir, "x"), link); err != nil {
-		t.Skip(err)
-	}
+	linked := os.Symlink(filepath.Join(dir, "x"), link)
 	foreign := filepath.Join(dir, "foreign")
 	if err := os.WriteFile(foreign, []byte("my diary"), 0o600); err != nil {
 		t.Fatal(err)
@@ -266,7 +264,8 @@ func TestOpenRefuses(t *testing.T) {
 		"one that is in use": {taken, nil, "in use"},
 	}
 	for name, tt := range tests {
-		if name == "one that is in use" && runtime.GOOS == "windows" {
+		if name == "one that is in use" && runtime.GOOS == "windows" || name == "a symbolic link" && linked != nil {
+			t.Logf("%s: not tried on this system", name)
 			continue
 		}
 		if f, err := deadletter.Open(tt.path, tt.opts...); err == nil || !strings.HasPrefix(err.Error(), "deadletter: ") || !strings.Contains(err.Error(), tt.want) {

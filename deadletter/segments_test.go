@@ -206,7 +206,8 @@ func TestRotationFails(t *testing.T) {
 	}
 }
 
-// A segment that can't be deleted is named once, and letters are kept.
+// A segment that can't be read, and so not be named, is not deleted: that is said
+// once, and letters are kept.
 func TestSegmentThatCantBeRead(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "dead.ndjson")
 	old := segment(t, path, 1, 40*day)

@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"syscall"
+
+	"github.com/tweetstream-go/tweetstream/internal/folder"
 )
 
 // noFollow makes the open of a symbolic link fail.
@@ -17,7 +19,7 @@ func lock(f *os.File) error {
 	for {
 		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
-		case err == nil || unsupported(err):
+		case err == nil || folder.Unsupported(err):
 			return nil
 		case errors.Is(err, syscall.EINTR):
 		case errors.Is(err, syscall.EWOULDBLOCK):
@@ -26,9 +28,4 @@ func lock(f *os.File) error {
 			return &fs.PathError{Op: "lock", Path: f.Name(), Err: err}
 		}
 	}
-}
-
-// unsupported reports whether a file system doesn't know what it was asked for.
-func unsupported(err error) bool {
-	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
 }

@@ -2,15 +2,9 @@
 
 package logfile
 
-import (
-	"errors"
-	"os"
-)
+import "os"
 
 const noFollow = 0
 
 // lock locks nothing: Windows has no such lock here.
 func lock(*os.File) error { return nil }
-
-// unsupported reports whether a file system doesn't know what it was asked for.
-func unsupported(err error) bool { return errors.Is(err, errors.ErrUnsupported) }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"github.com/tweetstream-go/tweetstream/internal/folder"
 )
 
 // A File is a file of whole lines. All that it holds up to size is synced; what
@@ -41,7 +43,7 @@ type Disk interface {
 // what the file holds, now and each time that another file is found at path; if
 // it fails, so does the open.
 func Open(path string, maxLine int, read func(f *os.File, size int64) error) (*File, error) {
-	if err := makeFolders(filepath.Dir(path)); err != nil {
+	if err := folder.Make(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
 	f := &File{path: path, maxLine: maxLine, read: read}
@@ -136,7 +138,7 @@ func (f *File) Rename(to string) error {
 	if err := os.Rename(f.path, to); err != nil {
 		return err
 	}
-	if err := syncFolder(filepath.Dir(f.path)); err != nil {
+	if err := folder.Sync(filepath.Dir(f.path)); err != nil {
 		return err
 	}
 	return f.reopen()

@@ -7,7 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"runtime"
+
+	"github.com/tweetstream-go/tweetstream/internal/folder"
 )
 
 // open opens the file, locks it, mends its last line and lets it be read. Where
@@ -48,7 +49,7 @@ func (f *File) open() (err error) {
 	}
 	// A new file lasts once its folder does. It is done for an old one too: a
 	// crash may have come between the two.
-	if err := syncFolder(filepath.Dir(f.path)); err != nil {
+	if err := folder.Sync(filepath.Dir(f.path)); err != nil {
 		return err
 	}
 	f.disk, f.size, f.end, f.torn = disk, size, size, false
@@ -137,41 +138,4 @@ func lastLine(f *os.File, size, maxLine int64) (int64, error) {
 		}
 	}
 	return max(0, size-maxLine-1), nil
-}
-
-// makeFolders makes the folder and those it is in, where they are missing, so
-// that they last.
-func makeFolders(folder string) error {
-	_, err := os.Stat(folder)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(folder)
-	if parent == folder {
-		return err
-	}
-	if err := makeFolders(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncFolder(parent)
-}
-
-// syncFolder makes the names in a folder last, where a system and its file system
-// know how to.
-func syncFolder(folder string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(folder)
-	if err != nil {
-		return nil // one may write into a folder that one can't read
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !unsupported(err) {
-		return err
-	}
-	return nil
 }

@@ -15,6 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/folder"
 )
 
 // ErrClosed is returned by the methods of a [Journal] after Close.
@@ -69,7 +70,7 @@ func Open(dir string, opts ...Option) (*Journal, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := makeFolder(filepath.Dir(path)); err != nil {
+	if err := folder.Make(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("boltjournal: %w", err)
 	}
 	if err := checkFile(path, false); err != nil {
@@ -226,7 +227,7 @@ func (j *Journal) open(f *file) (*state, error) {
 		return w.commit()
 	})
 	if err == nil {
-		err = syncFolder(dir)
+		err = folder.Sync(dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("boltjournal: make %s: %w", j.path, err)

@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/folder"
 )
 
 // Compact copies the journal in the folder dir to a new file, which takes the
@@ -90,10 +91,10 @@ func (c *copying) run(dir string, before, after *int64) (err error) {
 		return err
 	}
 	defer src.close()
-	folder := filepath.Dir(c.path)
+	dir = filepath.Dir(c.path)
 	replaced := false
 	if c.keep { // first, for it also keeps another Salvage out
-		old := filepath.Join(folder, damagedName)
+		old := filepath.Join(dir, damagedName)
 		if err := os.Link(c.path, old); err != nil {
 			return fmt.Errorf("boltjournal: keep the old file: %w", err)
 		}
@@ -103,7 +104,7 @@ func (c *copying) run(dir string, before, after *int64) (err error) {
 			}
 		}()
 	}
-	temp := filepath.Join(folder, compactName)
+	temp := filepath.Join(dir, compactName)
 	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("boltjournal: %w", err)
 	}
@@ -115,7 +116,7 @@ func (c *copying) run(dir string, before, after *int64) (err error) {
 		return err
 	}
 	// Pages are fuller or emptier in the copy.
-	if free, known := freeDisk(folder); known && free < uint64(used)+32<<20 {
+	if free, known := freeDisk(dir); known && free < uint64(used)+32<<20 {
 		return fmt.Errorf("boltjournal: compact %s: %d bytes are free on the disk, and %d are needed", c.path, free, used+32<<20)
 	}
 	dst, err := openFile(temp, write)
@@ -146,7 +147,7 @@ func (c *copying) run(dir string, before, after *int64) (err error) {
 		return fmt.Errorf("boltjournal: %w", err)
 	}
 	replaced = true
-	return syncFolder(folder)
+	return folder.Sync(dir)
 }
 
 func (f *file) size() (int64, error) {

@@ -3,18 +3,12 @@
 package boltjournal
 
 import (
-	"errors"
 	"os"
 	"syscall"
 )
 
 // noFollow makes the open of a symbolic link fail.
 const noFollow = syscall.O_NOFOLLOW
-
-// unsupported reports whether a file system doesn't know what it was asked for.
-func unsupported(err error) bool {
-	return errors.Is(err, errors.ErrUnsupported) || errors.Is(err, syscall.EINVAL)
-}
 
 // freeDisk returns how many bytes this process could still write to the disk that
 // dir is on.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strconv"
@@ -196,43 +195,6 @@ func checkFile(path string, must bool) error {
 		return fmt.Errorf("boltjournal: open %s: it is a symbolic link, which is refused", path)
 	case !info.Mode().IsRegular():
 		return fmt.Errorf("boltjournal: open %s: it is not a file", path)
-	}
-	return nil
-}
-
-// makeFolder makes the folder and those it is in, where they are missing, so that
-// they last.
-func makeFolder(folder string) error {
-	_, err := os.Stat(folder)
-	if err == nil || !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	parent := filepath.Dir(folder)
-	if parent == folder {
-		return err
-	}
-	if err := makeFolder(parent); err != nil {
-		return err
-	}
-	if err := os.Mkdir(folder, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return syncFolder(parent)
-}
-
-// syncFolder makes the names in a folder last, where a system and its file system
-// know how to.
-func syncFolder(folder string) error {
-	if runtime.GOOS == "windows" {
-		return nil
-	}
-	d, err := os.Open(folder)
-	if err != nil {
-		return nil // one may write into a folder that one can't read
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !unsupported(err) {
-		return err
 	}
 	return nil
 }
