@@ -174,14 +174,28 @@ func (s *service) kill() {
 	s.process = nil
 }
 
-// end ends the service as a supervisor does.
+// end ends the service as a supervisor does, once it is up: before, it may not
+// listen to signals yet.
 func (s *service) end() {
 	s.t.Helper()
+	s.up()
 	_ = s.process.Process.Signal(syscall.SIGTERM)
 	if err := s.process.Wait(); err != nil {
 		s.t.Errorf("the service ends with %v:\n%s", err, s.log.String())
 	}
 	s.process = nil
+}
+
+// up waits until the service takes connections.
+func (s *service) up() {
+	s.t.Helper()
+	for begin := time.Now(); time.Since(begin) < 30*time.Second; time.Sleep(5 * time.Millisecond) {
+		if conn, err := net.Dial("tcp", s.listen); err == nil {
+			conn.Close()
+			return
+		}
+	}
+	s.t.Fatalf("the service does not come up:\n%s", s.log.String())
 }
 
 // feed posts at the rate until stopFeeding, each batch again until the service

@@ -61,9 +61,6 @@ func without(t *testing.T, format string, args ...any) {
 }
 
 func TestFullDisk(t *testing.T) {
-	if testing.Short() {
-		t.Skip("short")
-	}
 	_, dir := disk(t, 256)
 	s := newService(t, dir)
 	s.feed()
