@@ -26,7 +26,6 @@ type connection struct {
 	heard   time.Time // by X's clock: up to here all is emitted; zero if never
 	healthy bool      // it stood for longer than a keep-alive takes
 
-	offset   time.Duration // of X's clock from ours
 	tweets   []*tweetstream.Tweet
 	accepted bool     // X answered 200
 	alive    bool     // it has brought a byte
@@ -132,7 +131,6 @@ func (c *connection) open(ctx context.Context, watch *time.Timer) error {
 	}
 	watch.Reset(stall) // a header is a sign of life
 	c.accepted = true
-	c.offset = time.Until(now(resp.Header))
 	c.setHeld("")
 	c.opened(minutes)
 	return c.readAll(ctx, c.decoded(resp), watch)
@@ -170,9 +168,6 @@ func (c *connection) opened(minutes int) {
 	c.pos.opened(c.heard, minutes)
 }
 
-// clock returns the time at X.
-func (c *connection) clock() time.Time { return time.Now().Add(c.offset).UTC() }
-
 // readAll takes lines to the log until the connection ends.
 func (c *connection) readAll(ctx context.Context, body io.Reader, watch *time.Timer) error {
 	begin := time.Now()
@@ -203,7 +198,7 @@ func (c *connection) readAll(ctx context.Context, body io.Reader, watch *time.Ti
 		// was sent before.
 		heard := c.heard
 		if time.Since(asked) >= waited && !lines.Partial() && !behind() || heard.IsZero() {
-			heard = c.clock()
+			heard = maxTime(heard, c.clock()) // other answers move the clock a little
 		}
 		if err := c.take(ctx, batch, heard); err != nil {
 			return err

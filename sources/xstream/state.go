@@ -32,17 +32,6 @@ type position struct {
 	once      sync.Once
 }
 
-// gap is a time in which X sent what is not in the log.
-type gap struct {
-	since, until time.Time // by X's clock; since grows while it is recovered
-	begin        time.Time // since, as it was at first
-	floor        time.Time // nothing is asked for before; zero if nothing says so
-	posts        int       // that were bought for it
-	allowed      int       // that may be bought for it
-	brought      int       // that it brought, those known already among them
-	backfilled   bool      // the stream itself brings it
-}
-
 func (s *Source) newPosition(from []byte, emit tweetstream.Emit) (*position, error) {
 	p := &position{Source: s, emit: emit, wake: make(chan struct{}, 1), ready: make(chan struct{})}
 	if from == nil {

@@ -5,10 +5,49 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
+
+// Stats are figures of a [Source] since it was made.
+type Stats struct {
+	Connected    bool
+	Connects     uint64    // connections that X accepted
+	Disconnects  uint64    // of these, ended by X or the network
+	Stalls       uint64    // of these, found dead
+	Posts        uint64    // messages taken for Posts, repeats among them
+	Malformed    uint64    // messages that are neither a Post nor anything known
+	Oversized    uint64    // messages over 4 MiB, skipped
+	Repaired     uint64    // Posts with bytes that were no UTF-8
+	LastReceived time.Time // when the stream last brought a byte
+
+	// Ends counts the connections that ended, and the attempts that came to none,
+	// by reason: dial, refused, no_stream, closed, operational, reset and stall. It
+	// is to be read only.
+	Ends    map[string]uint64
+	Unknown uint64        // messages of a kind that is not known here
+	Partial uint64        // Posts that came with an error about a part of them
+	Bytes   uint64        // of the messages, without keep-alives and line breaks
+	Lag     time.Duration // how old the newest Post of the last read was then, by X's clock; 0 if its id does not tell
+
+	// Held says what holds the source back that only money, a person or the
+	// calendar mends, such as "out of credits at X". It is empty while nothing
+	// does.
+	Held string
+
+	Recovered     uint64 // Posts that were asked for again after a gap
+	Known         uint64 // of these, read before on the same day
+	RecoveredGaps uint64
+	LostGaps      uint64 // and parts of gaps
+	OpenGaps      []Gap  // that are being recovered
+	LastGaps      []Gap  // that were recovered or lost, the newest last; ten at the most
+
+	Read   Reads               // as X bills it, of this day and this cycle
+	Budget Reads               // see [Budget]; a zero is no limit
+	Cost   float64             // of what was read on this day, in dollars
+	Usage  Usage               // by all programs of the app's project, if there is a budget
+	Tags   map[string]TagStats // by the tags of rules
+}
 
 // Stats returns the figures at this moment.
 func (s *Source) Stats() Stats {
@@ -108,11 +147,8 @@ func (c *connection) lag(st *Stats) {
 		return
 	}
 	st.Lag = 0
-	id, err := strconv.ParseUint(c.tweets[len(c.tweets)-1].ID, 10, 64)
-	// Since November 2010 the upper bits of an id tell the time; ids before that
-	// were counted up, to some 30 billion.
-	if last := uint64(30_000_000_000); err == nil && id > last {
-		st.Lag = c.clock().Sub(time.UnixMilli(int64(id>>22) + 1288834974657))
+	if made := idTime(c.tweets[len(c.tweets)-1].ID); !made.IsZero() {
+		st.Lag = c.clock().Sub(made)
 	}
 }
 

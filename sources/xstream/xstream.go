@@ -65,81 +65,6 @@ type Source struct {
 	saidReposts bool
 }
 
-// An Option configures a [Source].
-type Option func(*config)
-
-type config struct {
-	rules   []tweetstream.Rule
-	prune   *string
-	base    string
-	client  *http.Client
-	logger  *slog.Logger
-	sample  bool
-	fields  map[string][]string
-	problem []error
-
-	back     time.Duration
-	posts    int
-	backfill time.Duration
-	budget   *Reads
-	cycleDay int
-	price    float64
-
-	takeOver, stopHeld, gzip bool
-}
-
-// Rules declares rules of the filtered stream, by Value and Tag: those that X
-// does not have are added at the start of each stream. Given again, it adds to
-// the rules. By default no rule is declared, and the stream brings what the
-// rules bring that are there.
-func Rules(rules ...tweetstream.Rule) Option {
-	return func(c *config) { c.rules = append(c.rules, rules...) }
-}
-
-// Prune deletes, at the start, those rules that nobody declared and whose tag
-// begins with tagPrefix, which must not be empty. By default no rule is ever
-// deleted.
-func Prune(tagPrefix string) Option {
-	return func(c *config) { c.prune = &tagPrefix }
-}
-
-// Sample reads the sampled stream, 1 % of all Posts, instead of the filtered
-// one. It knows no rules.
-func Sample() Option {
-	return func(c *config) { c.sample = true }
-}
-
-// Fields sets what X sends along with a Post: param is tweet.fields, expansions,
-// user.fields, media.fields, place.fields or poll.fields, and names are X's own;
-// without names the parameter is left out. By default all are asked for that the
-// sinks of this project show or store.
-func Fields(param string, names ...string) Option {
-	return func(c *config) {
-		if _, known := fields[param]; !known {
-			c.problem = append(c.problem, fmt.Errorf("xstream: Fields: no such parameter %.64q", param))
-		}
-		c.fields[param] = names
-	}
-}
-
-// BaseURL sets where the API is: a simulator, or a proxy. By default
-// [DefaultBaseURL]. It must be https, or http on the loopback interface.
-func BaseURL(base string) Option {
-	return func(c *config) { c.base = base }
-}
-
-// HTTPClient sets the client. Its redirect policy is not used, and it must have
-// no Timeout, which would end the stream. By default a client with time-outs of
-// its own that honours the proxy settings of the environment.
-func HTTPClient(client *http.Client) Option {
-	return func(c *config) { c.client = client }
-}
-
-// Logger sets the logger. By default the source is silent.
-func Logger(l *slog.Logger) Option {
-	return func(c *config) { c.logger = l }
-}
-
 // New returns a source that takes its token from token. It does no I/O.
 func New(token TokenSource, opts ...Option) (*Source, error) {
 	c := config{
@@ -224,46 +149,6 @@ func New(token TokenSource, opts ...Option) (*Source, error) {
 	s.client = s.newClient(c.client)
 	s.api = s.newAPI()
 	return s, nil
-}
-
-// Stats are figures of a [Source] since it was made.
-type Stats struct {
-	Connected    bool
-	Connects     uint64    // connections that X accepted
-	Disconnects  uint64    // of these, ended by X or the network
-	Stalls       uint64    // of these, found dead
-	Posts        uint64    // messages taken for Posts, repeats among them
-	Malformed    uint64    // messages that are neither a Post nor anything known
-	Oversized    uint64    // messages over 4 MiB, skipped
-	Repaired     uint64    // Posts with bytes that were no UTF-8
-	LastReceived time.Time // when the stream last brought a byte
-
-	// Ends counts the connections that ended, and the attempts that came to none,
-	// by reason: dial, refused, no_stream, closed, operational, reset and stall. It
-	// is to be read only.
-	Ends    map[string]uint64
-	Unknown uint64        // messages of a kind that is not known here
-	Partial uint64        // Posts that came with an error about a part of them
-	Bytes   uint64        // of the messages, without keep-alives and line breaks
-	Lag     time.Duration // how old the newest Post of the last read was then, by X's clock; 0 if its id does not tell
-
-	// Held says what holds the source back that only money, a person or the
-	// calendar mends, such as "out of credits at X". It is empty while nothing
-	// does.
-	Held string
-
-	Recovered     uint64 // Posts that were asked for again after a gap
-	Known         uint64 // of these, read before on the same day
-	RecoveredGaps uint64
-	LostGaps      uint64 // and parts of gaps
-	OpenGaps      []Gap  // that are being recovered
-	LastGaps      []Gap  // that were recovered or lost, the newest last; ten at the most
-
-	Read   Reads               // as X bills it, of this day and this cycle
-	Budget Reads               // see [Budget]; a zero is no limit
-	Cost   float64             // of what was read on this day, in dollars
-	Usage  Usage               // by all programs of the app's project, if there is a budget
-	Tags   map[string]TagStats // by the tags of rules
 }
 
 // Stream reads the stream until ctx is done, through as many connections as it
