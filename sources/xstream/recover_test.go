@@ -532,6 +532,43 @@ func TestKilledAThousandTimesDuringRecovery(t *testing.T) {
 	})
 }
 
+// A gap that takes longer to recover than the program lives is recovered all the
+// same: each life goes on where the one before it was killed.
+func TestEveryLifeBringsARecoveryOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Rate(20), xtest.Faults("limits=none"))
+		defer x.Close()
+		client := *x.Client()
+		client.Transport = roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == recentPath {
+				time.Sleep(time.Second)
+			}
+			return x.Client().Transport.RoundTrip(req)
+		})
+		opts = append(opts, originals, xstream.HTTPClient(&client), xstream.Recover(15*time.Minute, 2_200))
+		s := start(t, nil, xstream.Token("secret"), opts...)
+		after(30 * time.Second)
+		s.stop()
+		there := s.got()
+		since := xclock()
+		after(100 * time.Second) // 2,000 Posts: 20 pages, a second each, and those asked for again before them
+		missed := x.IDs()[len(there):]
+		missed = missed[:len(missed)-20] // those of the last second, to which X tells the time, come when search has settled
+		const lives = 4
+		for range lives {
+			s = start(t, s.state, xstream.Token("secret"), opts...)
+			after(20 * time.Second)
+			s.stop()
+			there = append(there, s.got()...)
+		}
+		there = sorted(there)
+		lost := slices.DeleteFunc(slices.Clone(missed), func(id string) bool { _, ok := slices.BinarySearch(there, id); return ok })
+		if len(missed) < 1_980 || len(lost) > 0 {
+			t.Errorf("%d of %d Posts since %v are not there after %d lives of 20 s, %d searches", len(lost), len(missed), since, lives, asked(x, recentPath))
+		}
+	})
+}
+
 // The form that the state had before it named gaps is understood.
 func TestTheStateOfBeforeIsUnderstood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
