@@ -27,7 +27,7 @@ import (
 // nothing grows.
 func TestADayOfFaults(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x, opts := server(t, xtest.Rate(0.2), xtest.Topics("coop"), xtest.EnforceLimits())
+		x, opts := server(t, xtest.Rate(0.2), xtest.Topics("coop"), xtest.EnforceLimits(), xtest.History(2000))
 		defer x.Close()
 		var open atomic.Int64
 		transport := x.Client().Transport.(*http.Transport)
@@ -41,6 +41,9 @@ func TestADayOfFaults(t *testing.T) {
 			return &counted{Conn: c, open: &open}, nil
 		}
 		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.Gzip())...)
+		s.mu.Lock()
+		s.idOnly = true
+		s.mu.Unlock()
 		after(time.Minute)
 		conns, goroutines := open.Load(), runtime.NumGoroutine()
 		faults := []string{
@@ -48,7 +51,11 @@ func TestADayOfFaults(t *testing.T) {
 			"reset 429", "clean toomanyx2", "clean html200x2", "clean emptyx3", "reset nostream", "nokeepalive=30s", "reset 402", "disconnect=ForceDisconnect",
 			"halfline html", "reset redirect", "stall=10s", "clean 408", "disconnect=InternalError", "flood=100",
 		}
-		for _, fault := range faults {
+		var early uint64
+		for hour, fault := range faults {
+			if hour == 4 {
+				early = heap() // the server knows by then as many Posts as it ever will
+			}
 			inject(t, x, fault)
 			after(time.Hour)
 			if !s.Stats().Connected {
@@ -61,12 +68,24 @@ func TestADayOfFaults(t *testing.T) {
 		if got := runtime.NumGoroutine(); got > goroutines+2 {
 			t.Errorf("%d goroutines, %d at the start", got, goroutines)
 		}
+		if late := heap(); late > early+12<<20 {
+			// 14,000 Posts are more than 40 MiB, their ids 3.
+			t.Errorf("%d MiB of memory are in use after a day, %d after four hours", late>>20, early>>20)
+		}
 		s.stop()
 		got, all := sorted(s.got()), sorted(x.IDs())
 		if !slices.Equal(got, all) {
 			t.Errorf("%d of %d Posts", len(got), len(all))
 		}
 	})
+}
+
+// heap returns how much memory is in use.
+func heap() uint64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }
 
 type counted struct {

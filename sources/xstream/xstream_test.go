@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -39,6 +38,8 @@ type stream struct {
 
 	full   chan struct{} // holds a token while the log takes nothing
 	mu     sync.Mutex
+	idOnly bool // nothing else of the tweets is kept
+	seen   map[string]bool
 	tweets []*tweetstream.Tweet
 	state  []byte
 	log    bytes.Buffer
@@ -57,9 +58,17 @@ func (s *stream) emit(_ context.Context, tweets []*tweetstream.Tweet, state []by
 	defer s.mu.Unlock()
 	for _, t := range tweets {
 		// Repeats are dropped, as the Streamer does.
-		if !slices.ContainsFunc(s.tweets, func(o *tweetstream.Tweet) bool { return o.ID == t.ID }) {
-			s.tweets = append(s.tweets, t)
+		if s.seen[t.ID] {
+			continue
 		}
+		if s.idOnly {
+			t = &tweetstream.Tweet{ID: strings.Clone(t.ID)}
+		}
+		if s.seen == nil {
+			s.seen = map[string]bool{}
+		}
+		s.seen[t.ID] = true
+		s.tweets = append(s.tweets, t)
 	}
 	if state != nil {
 		s.state = bytes.Clone(state)
