@@ -53,7 +53,7 @@ func (s *Source) ListRules(ctx context.Context) ([]tweetstream.Rule, error) {
 	defer cancel()
 	answer, err := s.api.TweetSearchStreamRules(ctx, nil)
 	if err != nil {
-		return nil, s.ruleFault("list rules", err)
+		return nil, ruleFault("list rules", err)
 	}
 	rules := make([]tweetstream.Rule, 0, len(answer.Rules))
 	for _, r := range answer.Rules {
@@ -115,7 +115,7 @@ func (s *Source) addSome(ctx context.Context, rules []tweetstream.Rule, dry bool
 	}
 	answer, err := s.api.TweetSearchStreamAddRule(ctx, request, dry)
 	if err != nil {
-		return nil, s.ruleFault("add rules", err)
+		return nil, ruleFault("add rules", err)
 	}
 	for _, r := range answer.Rules {
 		added = append(added, tweetstream.Rule{ID: string(r.ID), Tag: r.Tag, Value: r.Value})
@@ -161,7 +161,7 @@ func (s *Source) deleteRules(ctx context.Context, ids []string) error {
 	}
 	answer, err := s.api.TweetSearchStreamDeleteRuleByID(ctx, request, false)
 	if err != nil {
-		return s.ruleFault("delete rules", err)
+		return ruleFault("delete rules", err)
 	}
 	if len(answer.Errors) > 0 {
 		e := answer.Errors[0]
@@ -171,32 +171,15 @@ func (s *Source) deleteRules(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// ruleFault makes an *Error of go-twitter's errors, and keeps all others.
-func (s *Source) ruleFault(what string, err error) error {
-	var answer *twitter.ErrorResponse
-	var other *twitter.HTTPError
-	switch {
-	case errors.As(err, &answer):
-		body, _ := json.Marshal(answer)
-		return fmt.Errorf("%s: %w", what, s.refusal(answer.StatusCode, rateHeader(answer.RateLimit), body))
-	case errors.As(err, &other):
-		return fmt.Errorf("%s: %w", what, s.refusal(other.StatusCode, rateHeader(other.RateLimit), nil))
-	}
+// ruleFault takes go-twitter's words off an error.
+func ruleFault(what string, err error) error {
 	return fmt.Errorf("%s: %w", what, withoutURL(err))
-}
-
-func rateHeader(limit *twitter.RateLimit) http.Header {
-	h := http.Header{}
-	if limit != nil {
-		h.Set("X-Rate-Limit-Reset", fmt.Sprint(int64(limit.Reset)))
-	}
-	return h
 }
 
 // newAPI returns go-twitter's client for the rules.
 func (s *Source) newAPI() *twitter.Client {
 	c := *s.client
-	c.Transport = &ruleAnswers{c.Transport}
+	c.Transport = &ruleAnswers{c.Transport, s.refusal}
 	return &twitter.Client{Authorizer: authorizedBelow{}, Client: &c, Host: strings.TrimSuffix(s.base.String(), "/")}
 }
 
@@ -207,9 +190,13 @@ func (authorizedBelow) Add(*http.Request) {}
 
 // ruleAnswers brings X's answers about rules into the form that go-twitter
 // takes. X has been seen to send 200 and 201 for the same, with errors in the
-// body; go-twitter goes by the status, has no place for the details of an error,
-// and reads the first page of a listing only.
-type ruleAnswers struct{ next http.RoundTripper }
+// body; go-twitter goes by the status, has no place for the details of an error or
+// for the period of a usage cap, and reads the first page of a listing only. An
+// answer that is not about rules becomes the error of its request.
+type ruleAnswers struct {
+	next    http.RoundTripper
+	refusal func(status int, header http.Header, body []byte) *Error
+}
 
 // ruleAnswer is X's answer about rules, as far as it matters.
 type ruleAnswer struct {
@@ -230,7 +217,7 @@ func (t *ruleAnswers) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	var a ruleAnswer
 	if json.Unmarshal(body, &a) != nil || !a.aboutRules(resp.StatusCode) {
-		return resp, nil
+		return nil, t.refusal(resp.StatusCode, resp.Header, body)
 	}
 	if req.Method == http.MethodGet {
 		if err := t.followPages(req, &a); err != nil {
@@ -273,12 +260,15 @@ func isAdd(req *http.Request) bool {
 	return json.NewDecoder(body).Decode(&request) == nil && request["add"] != nil
 }
 
-// aboutRules tells an answer about rules from a refusal of the request itself.
+// aboutRules tells an answer about rules from a refusal of the request itself,
+// which has come with status 200, too.
 func (a *ruleAnswer) aboutRules(status int) bool {
-	if status == http.StatusOK || status == http.StatusCreated {
+	if (status == http.StatusOK || status == http.StatusCreated) && (a.Data != nil || a.Meta != nil) {
 		return true
 	}
-	if status != http.StatusBadRequest && status != http.StatusConflict && status != http.StatusUnprocessableEntity {
+	switch status {
+	case http.StatusOK, http.StatusCreated, http.StatusBadRequest, http.StatusConflict, http.StatusUnprocessableEntity:
+	default:
 		return false
 	}
 	for _, e := range a.Errors {
@@ -305,8 +295,8 @@ func (t *ruleAnswers) followPages(req *http.Request, a *ruleAnswer) error {
 			return err
 		}
 		var page ruleAnswer
-		if resp.StatusCode != http.StatusOK || json.Unmarshal(body, &page) != nil {
-			return fmt.Errorf("a further page of rules: status %d", resp.StatusCode)
+		if json.Unmarshal(body, &page) != nil || !page.aboutRules(resp.StatusCode) {
+			return t.refusal(resp.StatusCode, resp.Header, body)
 		}
 		a.Data = append(a.Data, page.Data...)
 		a.Meta = page.Meta

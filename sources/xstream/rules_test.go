@@ -3,6 +3,7 @@ package xstream_test
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -112,6 +113,57 @@ func TestRulesThatAreGoneAreDeclaredAgain(t *testing.T) {
 			t.Errorf("%d Posts after the rules were gone, want 1:\n%s", n, s.logged())
 		}
 	})
+}
+
+// What X says about a refusal comes through where it is asked about rules, too: it
+// is waited for as for the stream.
+func TestRefusedRulesHoldTheSource(t *testing.T) {
+	limited := xtest.Problem(429)
+	limited.Header = http.Header{"Date": {"Fri, 01 Jan 2077 00:00:00 GMT"}, "X-Rate-Limit-Reset": {fmt.Sprint(time.Date(2077, 1, 1, 0, 7, 0, 0, time.UTC).Unix())}}
+	unsaid := xtest.Response{Status: 200, Body: `{"title":"Service Unavailable","detail":"Try again"}`}
+	for name, c := range map[string]struct {
+		script  string
+		resp    xtest.Response
+		held    string
+		says    string
+		least   time.Duration
+		longest time.Duration
+	}{
+		"a daily cap":                  {script: "cap=daily@rules", held: "X's daily usage cap", says: "the daily usage cap of the product is used up", least: 23 * time.Hour, longest: 24*time.Hour + 2*time.Minute},
+		"a monthly cap":                {script: "cap=monthly-403@rules", held: "X's monthly usage cap", says: "until the billing cycle turns", least: time.Hour, longest: 70 * time.Minute},
+		"credits":                      {script: "402@rules", held: "out of credits at X", says: "buy credits", least: 5 * time.Minute, longest: 6 * time.Minute},
+		"a rate limit by X's clock":    {resp: limited, says: "X answers 429", least: 7 * time.Minute, longest: 8 * time.Minute},
+		"a 200 that is about no rules": {resp: unsaid, says: "Service Unavailable: Try again", least: 5 * time.Second, longest: 6 * time.Second},
+		"an HTML page":                 {script: "html200@rules", says: "an answer that is not X's", least: 5 * time.Second, longest: 6 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x, opts := server(t)
+				defer x.Close()
+				if c.script != "" {
+					inject(t, x, c.script)
+				} else {
+					x.Fail(rulesPath, 1, c.resp)
+				}
+				begin := time.Now()
+				s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+				after(time.Second)
+				if got := s.Stats().Held; got != c.held {
+					t.Errorf("held for %q, want %q", got, c.held)
+				}
+				for !s.Stats().Connected && time.Since(begin) < 48*time.Hour {
+					after(time.Second)
+				}
+				if took := time.Since(begin); took < c.least || took > c.longest {
+					t.Errorf("connected after %v, want %v to %v", took, c.least, c.longest)
+				}
+				s.stop()
+				if !strings.Contains(s.logged(), c.says) {
+					t.Errorf("the log does not say %q:\n%s", c.says, s.logged())
+				}
+			})
+		})
+	}
 }
 
 func TestManyRules(t *testing.T) {
