@@ -121,11 +121,18 @@ func TestParse(t *testing.T) {
 }
 
 func TestX(t *testing.T) {
-	// The inputs of X's example in JavaScript, and what that prints.
-	x := webhook.NewX("z3ZX4v7mAAUGykl3EcmkqbartmuW8VFOOzCloLx9Q45P0hLrFu")
-	if got, err := x.Challenge("9b4507b3-9040-4669-9ca3-6b94edb50553"); err != nil || got != "sha256=Cytd4Sq+NvEcV3MMrXxWJGJx5A+y/lXzzU2Maartkx8=" {
-		t.Errorf("Challenge() = %s, %v", got, err)
+	const legacy, oauth2 = "X-Twitter-Webhooks-Signature", "X-Twitter-Webhooks-Signature-Oauth2"
+	// The inputs of X's examples, the old one and that of the quickstart, and what
+	// "openssl dgst -sha256 -hmac SECRET -binary | base64" makes of them.
+	for _, c := range [][3]string{
+		{"z3ZX4v7mAAUGykl3EcmkqbartmuW8VFOOzCloLx9Q45P0hLrFu", "9b4507b3-9040-4669-9ca3-6b94edb50553", "sha256=Cytd4Sq+NvEcV3MMrXxWJGJx5A+y/lXzzU2Maartkx8="},
+		{"your_consumer_secret_here", "challenge_string", "sha256=mchn+rKsGVnYHN/lGyanuEw6XariJ3D+ARDLDsd0dS0="},
+	} {
+		if got, err := webhook.NewX(c[0]).Challenge(c[1]); err != nil || got != c[2] {
+			t.Errorf("Challenge(%s) = %s, %v, want %s", c[1], got, err, c[2])
+		}
 	}
+	x := webhook.NewX("z3ZX4v7mAAUGykl3EcmkqbartmuW8VFOOzCloLx9Q45P0hLrFu")
 	for _, token := range []string{"", `{"data":{"id":"1"}}`, "a b", "a\n", "[1]", "é", strings.Repeat("a", 257)} {
 		if got, err := x.Challenge(token); err == nil {
 			t.Errorf("Challenge(%.20q) = %s: anybody can have that signed", token, got)
@@ -139,8 +146,17 @@ func TestX(t *testing.T) {
 		"sha256=I4oC": false,
 		"sha256=Cytd4Sq+NvEcV3MMrXxWJGJx5A+y/lXzzU2Maartkx8=": false,
 	} {
-		if _, err := x.Verify(http.Header{webhook.XSignature: {value}}, []byte("foo")); (err == nil) != want {
-			t.Errorf("Verify() of %q = %v", value, err)
+		for _, h := range []http.Header{
+			{legacy: {value}}, {oauth2: {value}}, {legacy: {"sha256=AAAA"}, oauth2: {value}}, {legacy: {value}, oauth2: {"sha256=AAAA"}},
+		} {
+			if _, err := x.Verify(h, []byte("foo")); (err == nil) != want {
+				t.Errorf("Verify() of %q = %v", h, err)
+			}
+		}
+		for _, h := range []http.Header{{legacy: {value, value}}, {oauth2: {"", value}}, {"Webhook-Signature": {value}}, {}} {
+			if _, err := x.Verify(h, []byte("foo")); err == nil {
+				t.Errorf("Verify() of %q is nil", h)
+			}
 		}
 	}
 	if shown := fmt.Sprintf("%v %+v %#v", x, x, x); strings.Contains(shown, "z3ZX") || strings.Contains(shown, "122") {
@@ -162,6 +178,6 @@ func FuzzVerify(f *testing.F) {
 		if err == nil && (id != "1" || timestamp != "1700000000" || !bytes.Equal(body, []byte("body"))) {
 			t.Errorf("taken: %q %q %q %q", id, timestamp, signature, body)
 		}
-		_, _ = webhook.NewX("s").Verify(http.Header{webhook.XSignature: {signature}}, body)
+		_, _ = webhook.NewX("s").Verify(http.Header{"X-Twitter-Webhooks-Signature": {signature}}, body)
 	})
 }

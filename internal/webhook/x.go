@@ -6,21 +6,28 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 )
 
-// XSignature is the header in which X signs what it posts; see
-// https://docs.x.com/x-api/webhooks/quickstart.
-const XSignature = "X-Twitter-Webhooks-Signature"
+// xSignatures are the headers in which X signs what it posts, see
+// https://docs.x.com/x-api/webhooks/quickstart: the first with the consumer secret
+// of the app, the second with its client secret of OAuth 2.0.
+var xSignatures = []string{"X-Twitter-Webhooks-Signature", "X-Twitter-Webhooks-Signature-Oauth2"}
 
-// X is the consumer secret of an app at X. No format shows it.
+// HasX reports whether a request is signed as X does, rightly or not.
+func HasX(h http.Header) bool {
+	return slices.ContainsFunc(xSignatures, func(name string) bool { return h[name] != nil })
+}
+
+// X is the secret of an app with which X signs. No format shows it.
 type X struct{ secret []byte }
 
-// NewX returns what verifies the webhooks of the app with this consumer secret.
+// NewX returns what verifies the webhooks of the app with this secret.
 func NewX(secret string) X { return X{[]byte(secret)} }
 
 // String hides the secret, and so does GoString.
-func (x X) String() string { return "a consumer secret" }
+func (x X) String() string { return "a secret of X" }
 
 // GoString is String.
 func (x X) GoString() string { return x.String() }
@@ -33,21 +40,25 @@ func (x X) sum(body []byte) (mac MAC) {
 }
 
 var (
-	errXSignature = errors.New(strings.ToLower(XSignature) + " does not match")
+	errXSignature = errors.New("no signature of X matches")
 	errToken      = errors.New("crc_token is missing, too long, or has letters that X's have not")
 )
 
-// Verify returns nil if the header is the signature of the body. Nothing in it
-// tells the time.
+// Verify returns nil if one of the headers is the signature of the body: of an app
+// with both secrets X may send both, and only one of them is ours to check. Nothing
+// in them tells the time.
 func (x X) Verify(h http.Header, body []byte) (MAC, error) {
-	values := h[XSignature]
-	if len(values) != 1 {
-		return MAC{}, errXSignature
-	}
-	text, ok := strings.CutPrefix(values[0], "sha256=")
-	given, err := base64.StdEncoding.DecodeString(text)
-	if mac := x.sum(body); ok && err == nil && hmac.Equal(mac[:], given) {
-		return mac, nil
+	mac := x.sum(body)
+	for _, name := range xSignatures {
+		values := h[name]
+		if len(values) != 1 {
+			continue
+		}
+		text, ok := strings.CutPrefix(values[0], "sha256=")
+		given, err := base64.StdEncoding.DecodeString(text)
+		if ok && err == nil && hmac.Equal(mac[:], given) {
+			return mac, nil
+		}
 	}
 	return MAC{}, errXSignature
 }

@@ -31,9 +31,9 @@
 // [Classify] changes this.
 //
 // An answer of application/json may name messages of a batch, by their line,
-// counted from 1, or by the Post's id:
+// counted from 1, by their index, counted from 0, or by the Post's id:
 //
-//	{"messages": [{"line": 2, "error": "…"}, {"id": "17", "status": 503}]}
+//	{"messages": [{"line": 2, "error": "…"}, {"index": 5}, {"id": "17", "status": 503}]}
 //
 // With 207 the others are delivered; with 400, 413, 415 or 422 nothing of the
 // batch is, and the others come again without those that are refused. A message

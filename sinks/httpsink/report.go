@@ -16,6 +16,7 @@ import (
 type report struct {
 	Messages []struct {
 		Line   int    `json:"line"`   // counted from 1
+		Index  *int   `json:"index"`  // or counted from 0
 		ID     string `json:"id"`     // or the Post's id
 		Status int    `json:"status"` // 0: it is refused
 		Error  string `json:"error"`
@@ -50,6 +51,9 @@ func (s *Sink) read(resp *http.Response, answer []byte, b *body) map[int]said {
 	texts := map[string]string{} // cleaned: they tend to be the same
 	for _, m := range r.Messages {
 		i := m.Line - 1
+		if m.Index != nil {
+			i = *m.Index
+		}
 		if m.ID != "" {
 			var ok bool
 			if i, ok = places[m.ID]; !ok {

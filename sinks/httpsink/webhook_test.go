@@ -144,6 +144,7 @@ func TestReports(t *testing.T) {
 		requests int // 0: many, for the batch is split or comes again
 	}{
 		"by line, atomic":          {atomic, "application/json", `{"error":"no","messages":[{"line":2,"error":"bad"},{"line":5,"error":"bad"}]}`, []string{"2", "5"}, 2},
+		"by index, atomic":         {atomic, "application/json", `{"messages":[{"index":0,"error":"bad"},{"index":7}]}`, []string{"1", "8"}, 2},
 		"by id, atomic":            {413, "application/json; charset=utf-8", `{"messages":[{"id":"7"}]}`, []string{"7"}, 2},
 		"all, atomic":              {atomic, "application/json", `{"messages":[{"line":1},{"line":2},{"line":3},{"line":4},{"line":5},{"line":6},{"line":7},{"line":8}]}`, []string{"1", "2", "3", "4", "5", "6", "7", "8"}, 1},
 		"by line, partial":         {partial, "application/json", `{"messages":[{"line":3,"status":422,"error":"bad"}]}`, []string{"3"}, 1},
@@ -152,6 +153,8 @@ func TestReports(t *testing.T) {
 		"partial, unreadable":      {partial, "application/json", `{"messages":[{"line":`, nil, 2},
 		"partial, of another kind": {partial, "text/xml", `<multistatus/>`, nil, 2},
 		"partial, of none of them": {partial, "application/json", `{"messages":[{"line":9}]}`, nil, 2},
+		"atomic, of another index": {atomic, "application/json", `{"messages":[{"index":8}]}`, nil, 0},
+		"atomic, of no index":      {atomic, "application/json", `{"messages":[{"index":-1}]}`, nil, 0},
 		"atomic, of none of them":  {atomic, "application/json", `{"messages":[{"line":0},{"id":"99"}]}`, nil, 0},
 		"atomic, only later":       {atomic, "application/json", `{"messages":[{"line":1,"status":503}]}`, nil, 0},
 		"atomic, text":             {atomic, "text/plain", `{"messages":[{"line":1}]}`, nil, 0},

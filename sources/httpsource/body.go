@@ -38,23 +38,26 @@ const (
 
 // body is that of one request, as far as it was read.
 type body struct {
-	data []byte
-	held int64 // bytes of the Source's memory
+	data  []byte
+	held  int64 // bytes of the Source's memory
+	array bool  // it is JSON and begins with [
 }
 
 // read reads the body of a request, within the limits.
 func (s *Source) read(b *body, w http.ResponseWriter, r *http.Request, f form) *refusal {
-	limit := s.message
-	if f.batch {
+	// How much JSON may be read is known when it has begun.
+	limit, begun := s.message, f.lines
+	if f.lines {
 		limit = s.batch
 	}
 	tooLarge := func() *refusal {
 		return refuse(http.StatusRequestEntityTooLarge, "size", "want a body of %d bytes at most", limit)
 	}
-	if r.ContentLength > int64(limit) {
+	if r.ContentLength > int64(s.batch) {
+		limit = s.batch
 		return tooLarge()
 	}
-	var src io.Reader = http.MaxBytesReader(w, r.Body, int64(limit))
+	var src io.Reader = http.MaxBytesReader(w, r.Body, int64(s.batch))
 	// Memory is taken as the bytes come: who announces a long body has not sent
 	// it yet.
 	next := 64 << 10
@@ -73,6 +76,14 @@ func (s *Source) read(b *body, w http.ResponseWriter, r *http.Request, f form) *
 			var n int
 			n, err = src.Read(b.data[len(b.data):cap(b.data)])
 			b.data = b.data[:len(b.data)+n]
+			if first := bytes.TrimLeft(b.data, space); !begun && len(first) > 0 {
+				begun = true
+				if b.array = first[0] == '['; b.array {
+					limit = s.batch
+				} else if !f.zipped && r.ContentLength > int64(limit) {
+					return tooLarge()
+				}
+			}
 		}
 		var large *http.MaxBytesError
 		var corrupt flate.CorruptInputError
@@ -94,6 +105,9 @@ func (s *Source) read(b *body, w http.ResponseWriter, r *http.Request, f form) *
 	}
 }
 
+// space is what JSON takes for white space.
+const space = " \t\r\n"
+
 // grow makes room in a body. It reports false if all of them together hold too
 // much.
 func (s *Source) grow(b *body, size int) bool {
@@ -109,12 +123,13 @@ func (s *Source) grow(b *body, size int) bool {
 
 var (
 	errNoJSON  = errors.New("not a JSON object, or bytes behind it")
+	errNoArray = errors.New("not a JSON array from here on, or bytes behind it")
 	errTooLong = errors.New("over the limit for a message")
 )
 
 // parse makes tweets of a body. They share no memory with it, so that one tweet
 // that is kept does not keep a whole body.
-func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, repaired uint64, _ *refusal) {
+func (s *Source) parse(b *body, f form) (tweets []*tweetstream.Tweet, repaired uint64, _ *refusal) {
 	received := time.Now()
 	take := func(raw []byte) error {
 		t, err := s.parseMessage(raw)
@@ -128,8 +143,14 @@ func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, re
 		}
 		return nil
 	}
-	if !batch {
-		if err := take(data); err != nil {
+	var messages iter.Seq2[badMessage, []byte]
+	switch {
+	case f.lines:
+		messages = lines(b.data)
+	case b.array:
+		messages = elements(b.data)
+	default:
+		if err := take(b.data); err != nil {
 			return nil, 0, refuse(http.StatusBadRequest, "message", "%v", err)
 		}
 		return tweets, repaired, nil
@@ -139,18 +160,21 @@ func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, re
 		bad     int
 		tooLong bool
 	)
-	for number, line := range lines(data) {
+	for m, raw := range messages {
 		if len(tweets)+bad == maxMessages {
 			return nil, 0, refuse(http.StatusRequestEntityTooLarge, "size", "want %d messages at most", maxMessages)
 		}
-		err := take(line)
-		if err == nil {
-			continue
+		if m.Error == "" {
+			err := take(raw)
+			if err == nil {
+				continue
+			}
+			m.Error = err.Error()
+			tooLong = tooLong || err == errTooLong
 		}
 		bad++
-		tooLong = tooLong || err == errTooLong
 		if len(listed) < maxListed {
-			listed = append(listed, badMessage{number, err.Error()})
+			listed = append(listed, m)
 		}
 	}
 	status, reason := http.StatusBadRequest, "message"
@@ -162,7 +186,7 @@ func (s *Source) parse(data []byte, batch bool) (tweets []*tweetstream.Tweet, re
 	case tooLong:
 		status, reason = http.StatusRequestEntityTooLarge, "size"
 	}
-	refused := refuse(status, reason, "none of the messages is stored, for %d of %d can't be", bad, bad+len(tweets))
+	refused := refuse(status, reason, "none of the messages is stored, for %d can't be", bad)
 	refused.Messages = listed
 	return nil, 0, refused
 }
@@ -182,15 +206,43 @@ func (s *Source) parseMessage(raw []byte) (*tweetstream.Tweet, error) {
 	return t, nil
 }
 
-// lines yields the lines that hold anything, and their numbers.
-func lines(data []byte) iter.Seq2[int, []byte] {
-	return func(yield func(int, []byte) bool) {
+// lines yields the lines that hold anything, and which they are.
+func lines(data []byte) iter.Seq2[badMessage, []byte] {
+	return func(yield func(badMessage, []byte) bool) {
 		number := 0
 		for line := range bytes.Lines(data) {
 			number++
-			if line = bytes.TrimSpace(line); len(line) > 0 && !yield(number, line) {
+			if line = bytes.TrimSpace(line); len(line) > 0 && !yield(badMessage{Line: number}, line) {
 				return
 			}
 		}
+	}
+}
+
+// elements yields the elements of an array, and which they are. Where it turns out
+// to be none, it yields an error and ends.
+func elements(data []byte) iter.Seq2[badMessage, []byte] {
+	return func(yield func(badMessage, []byte) bool) {
+		d := json.NewDecoder(bytes.NewReader(data))
+		_, err := d.Token() // [
+		n := 0
+		for ; err == nil && d.More(); n++ {
+			var raw json.RawMessage
+			if err = d.Decode(&raw); err != nil {
+				break
+			}
+			if !yield(badMessage{Index: new(n)}, raw) {
+				return
+			}
+		}
+		if err == nil {
+			_, err = d.Token() // ]
+		}
+		if err == nil {
+			if _, err = d.Token(); err == io.EOF {
+				return
+			}
+		}
+		yield(badMessage{Index: new(n), Error: errNoArray.Error()}, nil)
 	}
 }

@@ -8,9 +8,9 @@
 //
 // # What it takes
 //
-// A POST with Content-Type application/json is one message, in whatever layout.
-// One with application/x-ndjson is a batch, one message a line; it is stored
-// whole or refused whole. A message is as the stream of X has it: an object with
+// A POST with Content-Type application/json is one message, in whatever layout, or
+// an array of messages. One with application/x-ndjson has one message a line. A
+// batch is stored whole or refused whole. A message is as the stream of X has it: an object with
 // data and, in it, id. It may lack everything else; without matching_rules it has
 // no rules. Bytes that are no UTF-8 become U+FFFD. A body may be compressed with
 // gzip; limits are for what it unpacks to.
@@ -31,9 +31,10 @@
 //	503  try again: the log did not take it within 5 s, Stream does not run,
 //	     or too many requests are under way; with Retry-After
 //
-// Any other answer than 204 and 200 has a body of application/json: error, and for each
-// message that is refused, up to a hundred of them, its line and why. Nothing in
-// it is taken from the request.
+// Any other answer than 204 and 200 has a body of application/json: error, and for
+// each message of a batch that is refused, up to a hundred of them, its line,
+// counted from 1, or its index in the array, counted from 0, and why. Nothing in it
+// is taken from the request.
 //
 // A message whose id came before is answered like any other: the Streamer drops
 // the repeat. So a sender that got no answer sends again, and need not know
@@ -56,9 +57,8 @@
 // # X
 //
 // X wants an answer within ten seconds: it has one within eight, which is 503 when
-// the log does not take the Post. A challenge
-// that could be a message is refused, for its answer would be the signature of that
-// message.
+// the log does not take the Post. A challenge that could be a message is refused,
+// for its answer would be the signature of that message.
 //
 // # Limits
 //
@@ -66,4 +66,9 @@
 // how many are read at once, and how much they may hold in memory, is limited. The
 // limits for headers and idle connections are the server's: set its
 // ReadHeaderTimeout and IdleTimeout.
+//
+// [MaxRequests] and [MaxRate] are for all senders together, and keep the process
+// up. They do not keep one sender from taking the places of others: limits for each
+// address are for a proxy in front, such as limit_conn and limit_req of nginx, for
+// behind it all have one.
 package httpsource

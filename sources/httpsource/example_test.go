@@ -104,11 +104,11 @@ func ExampleAuthorize() {
 // both have; while it is changed there are two of them in the file.
 func ExampleSecret() {
 	file := []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\nwhsec_b3RoZXJvdGhlcm90aGVyb3RoZXJvdGhlcm90aGVy\n") // of os.ReadFile
-	consumerSecret := "the-consumer-secret-of-the-app"                                                         // of os.Getenv
+	xSecret := "the-client-secret-of-the-app"                                                                  // of os.Getenv
 	src, err := httpsource.New(
 		httpsource.Hosts("posts.example.com"),
 		httpsource.Secret(string(file)),
-		httpsource.XWebhook(consumerSecret),
+		httpsource.XWebhook(xSecret),
 	)
 	if err != nil {
 		log.Fatal(err)
@@ -126,7 +126,7 @@ func ExampleSecret() {
 		src.ServeHTTP(&w, req)
 	}
 	// Output:
-	// 200 {"response_token":"sha256=OL8YKO+KauWMa+BgHNBuPoH+nf4fntz6F3gsFCmR51w="}
+	// 200 {"response_token":"sha256=3Yty/FfwbnYnbAIicLhR/LG7ulIE5g5mJiUpHE9x2Eg="}
 	// 401 {"error":"webhook-id, webhook-timestamp or webhook-signature is missing, twice there or not well formed"}
 }
 

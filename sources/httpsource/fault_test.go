@@ -65,7 +65,10 @@ func TestBodies(t *testing.T) {
 		"stops between messages": {strings.NewReader(head(batch, fmt.Sprintf("Content-Length: %d", len(two))) + msg + "\n"), 408, 31 * time.Second},
 		"a broken chunk":         {strings.NewReader(head(batch, "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\nzz\r\n", len(msg), msg)), 408, 0},
 		"wrong type, slow":       {newSlow(msg, 5*time.Second).request("text/plain"), 415, 31 * time.Second},
-		"length over the limit":  {strings.NewReader(head(one, "Content-Length: 10000000")), 413, time.Second},
+		"length over the limit":  {strings.NewReader(head(one, "Content-Length: 10000000") + " {"), 413, time.Second},
+		"over every limit":       {strings.NewReader(head(one, "Content-Length: 100000000")), 413, time.Second},
+		"an array stops":         {strings.NewReader(head(one, "Content-Length: 10000000") + "\n[" + msg), 408, 31 * time.Second},
+		"white space":            {io.MultiReader(strings.NewReader(head(one, "Content-Length: 20000000")), strings.NewReader(strings.Repeat(" ", 20_000_000))), 413, time.Second},
 		"chunks over the limit":  {io.MultiReader(strings.NewReader(head(one, "Transfer-Encoding: chunked")), &chunks{n: 10_000}), 413, time.Second},
 		"batch over the limit":   {io.MultiReader(strings.NewReader(head(batch, "Transfer-Encoding: chunked")), &chunks{n: 100_000}), 413, time.Second},
 	} {
@@ -147,6 +150,10 @@ func TestLimits(t *testing.T) {
 			{batch, long(6, limit) + "\n" + long(7, limit) + "\n" + long(8, limit-1), 413},
 			{batch, long(9, limit+1) + "\n", 413},
 			{batch, strings.Repeat(`{"data":{"id":"1"}}`+"\n", 3*limit/20), 204},
+			{one, "[" + long(3, limit) + "," + long(4, limit) + "," + long(5, limit-4) + "]", 204},
+			{one, "[" + long(6, limit) + "," + long(7, limit) + "," + long(8, limit-3) + "]", 413},
+			{one, "[" + long(9, limit+1) + "]", 413},
+			{one, " \r\n\t[" + long(3, limit) + " ]", 204},
 		} {
 			for _, chunked := range []bool{false, true} {
 				a := r.post(c.kind, c.body, func(req *http.Request) {
@@ -172,6 +179,9 @@ func TestTooManyMessages(t *testing.T) {
 		}
 		if a := r.post(batch, strings.Repeat(line, 100_000)); a.status != http.StatusNoContent {
 			t.Errorf("answered %d %s", a.status, a.text)
+		}
+		if a := r.post(one, "["+strings.Repeat(line+",", 100_000)+line+"]"); a.status != http.StatusRequestEntityTooLarge {
+			t.Errorf("an array: answered %d %s", a.status, a.text)
 		}
 		r.stop()
 	})

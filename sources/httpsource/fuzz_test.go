@@ -20,6 +20,8 @@ func FuzzBody(f *testing.F) {
 	f.Add([]byte(message(1)+"\n"+message(2)+"\r\n\n"), true)
 	f.Add([]byte("{\n\"data\":{\"id\":\"1\",\"text\":\"\xff\"}}"), false)
 	f.Add([]byte(`{"data":{"id":"1","id":"2"},"data":{}}`+"\n"+`{"data":{"id":17}}`), true)
+	f.Add([]byte("["+message(1)+",\n"+message(2)+"]"), false)
+	f.Add([]byte("[{\"data\":{\"id\":\"1\"}},{}] "), false)
 	f.Add([]byte("\u00a0{}\u0085\n\x00"), true)
 	src, err := httpsource.New(httpsource.MaxMessage(1_000), httpsource.MaxBatch(3_000))
 	if err != nil {
@@ -55,6 +57,10 @@ func FuzzBody(f *testing.F) {
 			}
 		case http.StatusNoContent:
 			want := 1
+			var array []json.RawMessage
+			if json.Unmarshal(body, &array) == nil {
+				want = len(array)
+			}
 			if many {
 				want = 0
 				for line := range bytes.Lines(body) {

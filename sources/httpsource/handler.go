@@ -23,7 +23,8 @@ type refusal struct {
 
 // badMessage is a message of a batch that can't be taken.
 type badMessage struct {
-	Line  int    `json:"line"` // counted from 1
+	Line  int    `json:"line,omitempty"`  // counted from 1
+	Index *int   `json:"index,omitempty"` // in an array, counted from 0
 	Error string `json:"error"`
 }
 
@@ -128,7 +129,7 @@ func (s *Source) take(w http.ResponseWriter, r *http.Request) (t taken, _ *refus
 	// Before anything else, for the server reads on in a body that is refused.
 	control := http.NewResponseController(w)
 	limit := bodyTime
-	if s.x != nil && r.Header[webhook.XSignature] != nil {
+	if s.x != nil && webhook.HasX(r.Header) {
 		limit = bodyTimeX
 	}
 	_ = control.SetReadDeadline(time.Now().Add(limit)) // not every server can
@@ -153,13 +154,14 @@ func (s *Source) take(w http.ResponseWriter, r *http.Request) (t taken, _ *refus
 	t.byX = f.signed == byX
 	mac, refused := s.verify(f.signed, r, b.data)
 	if refused != nil {
+		s.rates.back()
 		return t, refused
 	}
 	if f.signed != unsigned && s.seen.has(mac) {
 		t.replayed = true
 		return t, nil
 	}
-	ts, repaired, refused := s.parse(b.data, f.batch)
+	ts, repaired, refused := s.parse(&b, f)
 	if refused != nil {
 		return t, refused
 	}
@@ -185,7 +187,7 @@ func (s *Source) stopped() *refusal {
 
 // form is what the headers of a request say of its body.
 type form struct {
-	batch  bool
+	lines  bool // NDJSON
 	zipped bool
 	signed scheme
 }
@@ -208,12 +210,12 @@ func (s *Source) admit(r *http.Request) (f form, refused *refusal) {
 		return f, refused
 	}
 	switch kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type")); {
-	case err != nil || kind != "application/json" && kind != "application/x-ndjson":
-		return f, refuse(http.StatusUnsupportedMediaType, "type", "want application/json, one message, or application/x-ndjson, one message a line")
+	case err != nil || len(r.Header["Content-Type"]) > 1 || kind != "application/json" && kind != "application/x-ndjson":
+		return f, refuse(http.StatusUnsupportedMediaType, "type", "want application/json, a message or an array of them, or application/x-ndjson, one message a line")
 	case params["charset"] != "" && !strings.EqualFold(params["charset"], "utf-8"):
 		return f, refuse(http.StatusUnsupportedMediaType, "type", "want UTF-8")
 	default:
-		f.batch = kind == "application/x-ndjson"
+		f.lines = kind == "application/x-ndjson"
 	}
 	codings := strings.Join(r.Header.Values("Content-Encoding"), ",")
 	for coding := range strings.SplitSeq(codings, ",") {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -112,7 +113,7 @@ func TestABatchIsRefusedWhole(t *testing.T) {
 			"":                                                           {400, nil},
 			"\n\r\n \n":                                                  {400, nil},
 			"null\ntrue\n17\n\"" + canary + "\"\n{}":                     {400, []int{1, 2, 3, 4, 5}},
-			strings.Repeat(canary+"\n", 150):                             {400, seq(100)},
+			strings.Repeat(canary+"\n", 150):                             {400, seq(100, 1)},
 			message(1) + "\n" + `{"data":{"id":"2"}}` + "\x00" + "\n" + "\xff" + canary + "\n": {400, []int{2, 3}},
 		} {
 			a := r.post(batch, body)
@@ -139,9 +140,57 @@ func TestABatchIsRefusedWhole(t *testing.T) {
 	})
 }
 
-func seq(n int) (s []int) {
+// An array is a batch: it is stored whole, or refused with the index of each bad
+// message.
+func TestAnArray(t *testing.T) {
+	const canary = "kanarienvogel"
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, httpsource.MaxMessage(1_000))
+		long := `{"data":{"id":"9","text":"` + strings.Repeat(canary, 100) + `"}}`
+		for body, want := range map[string]struct {
+			status int
+			bad    []int
+		}{
+			"[" + message(1) + "]": {204, nil},
+			" [\n" + message(2) + "\n,\r\n" + message(3) + " \t] \n": {204, nil},
+			"[{\"data\":\n{\"id\":\"4\",\"text\":\"\xff\"}}]":        {204, nil},
+			"[]": {400, nil},
+			"[" + message(8) + `,"` + canary + `",{},null,[` + message(8) + `],` + message(8) + "]": {400, []int{1, 2, 3, 4}},
+			"[" + message(8) + "," + long + "]":                                                     {413, []int{1}},
+			"[" + message(8) + "," + canary + "," + message(8) + "]":                                {400, []int{1}},
+			"[" + message(8):                       {400, []int{1}},
+			"[" + message(8) + ",]":                {400, []int{1}},
+			"[" + message(8) + message(8) + "]":    {400, []int{1}},
+			"[" + message(8) + "]" + message(8):    {400, []int{1}},
+			"[" + message(8) + "}":                 {400, []int{1}},
+			"[,":                                   {400, []int{0}},
+			"[":                                    {400, []int{0}},
+			"[" + strings.Repeat("1,", 149) + "1]": {400, seq(100, 0)},
+			strings.Repeat("[", 100_000):           {400, []int{0}},
+		} {
+			a := r.post(one, body)
+			if diff := cmp.Diff(want.bad, a.indexes); diff != "" || a.status != want.status {
+				t.Errorf("%.80q: %d %s, indexes -want +got:\n%s", body, a.status, a.text, diff)
+			}
+			if strings.Contains(fmt.Sprint(a), canary) {
+				t.Errorf("a message is shown: %v", a)
+			}
+		}
+		r.stop()
+		got := r.ids()
+		slices.Sort(got)
+		if diff := cmp.Diff([]string{"1", "2", "3", "4"}, got); diff != "" {
+			t.Errorf("stored (-want +got):\n%s", diff)
+		}
+		if st := r.Stats(); st.Posts != 4 || st.Repaired != 1 || st.Refused["size"] != 1 {
+			t.Errorf("Stats: %+v", st)
+		}
+	})
+}
+
+func seq(n, from int) (s []int) {
 	for i := range n {
-		s = append(s, i+1)
+		s = append(s, i+from)
 	}
 	return s
 }
@@ -166,6 +215,7 @@ func TestRefusedRequests(t *testing.T) {
 		"a form":                  {kind("application/x-www-form-urlencoded"), 415, "type"},
 		"no type":                 {kind(""), 415, "type"},
 		"a broken type":           {kind("application/json; charset"), 415, "type"},
+		"a type twice":            {func(r *http.Request) { r.Header.Add("Content-Type", "text/plain") }, 415, "type"},
 		"two types":               {kind("application/json, text/plain"), 415, "type"},
 		"another charset":         {kind("application/json; charset=latin1"), 415, "type"},
 		"not gzip":                {header("Content-Encoding", "gzip"), 415, "encoding"},
@@ -242,6 +292,7 @@ func TestNewRefuses(t *testing.T) {
 		"Hosts":                      httpsource.Hosts("ok.example", "https://example.com"),
 		`Hosts: ""`:                  httpsource.Hosts(""),
 		"port":                       httpsource.Hosts("example.com:80"),
+		"Hosts: nothing given":       httpsource.Hosts(),
 		"Authorize":                  httpsource.Authorize(nil),
 		"MaxMessage":                 httpsource.MaxMessage(0),
 		"MaxBatch":                   httpsource.MaxBatch(1),

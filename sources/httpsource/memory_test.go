@@ -140,10 +140,11 @@ const (
 
 // answer is what a request was answered.
 type answer struct {
-	status int
-	header http.Header
-	text   string // of "error"
-	lines  map[int]string
+	status  int
+	header  http.Header
+	text    string // of "error"
+	lines   map[int]string
+	indexes []int
 }
 
 // post posts a body; changes are made to the request before it is sent.
@@ -189,6 +190,7 @@ func read(t testing.TB, resp *http.Response) answer {
 		Error    string
 		Messages []struct {
 			Line  int
+			Index *int
 			Error string
 		}
 	}
@@ -197,6 +199,13 @@ func read(t testing.TB, resp *http.Response) answer {
 	}
 	a.text = v.Error
 	for _, m := range v.Messages {
+		if m.Error == "" || (m.Line > 0) == (m.Index != nil) {
+			t.Errorf("%d: body %q", a.status, body)
+		}
+		if m.Index != nil {
+			a.indexes = append(a.indexes, *m.Index)
+			continue
+		}
 		a.lines[m.Line] = m.Error
 	}
 	if (a.status == http.StatusServiceUnavailable || a.status == http.StatusTooManyRequests) != (resp.Header.Get("Retry-After") == "1") {

@@ -15,6 +15,7 @@ type Option func(*config)
 
 type config struct {
 	hosts        []string
+	hostsSet     bool
 	authorize    func(*http.Request) error
 	authorizeSet bool
 	message      int
@@ -25,8 +26,8 @@ type config struct {
 	secrets      []string
 	secretSet    bool
 	keys         webhook.Keys
-	consumer     string
-	consumerSet  bool
+	xSecret      string
+	xSet         bool
 	x            *webhook.X
 }
 
@@ -34,7 +35,7 @@ type config struct {
 // is not looked at. "*" stands for any: for a server behind one that checks it.
 // By default these are localhost and the addresses of the loopback interface.
 func Hosts(names ...string) Option {
-	return func(c *config) { c.hosts = append(c.hosts, names...) }
+	return func(c *config) { c.hosts, c.hostsSet = append(c.hosts, names...), true }
 }
 
 // Authorize has f decide on each request, before its body is read: an error
@@ -58,13 +59,16 @@ func MaxBatch(bytes int) Option {
 	return func(c *config) { c.batch = bytes }
 }
 
-// MaxRequests sets how many requests may be under way at once. By default 256.
+// MaxRequests sets how many requests may be under way at once, of all senders
+// together. By default 256.
 func MaxRequests(n int) Option {
 	return func(c *config) { c.requests = n }
 }
 
-// MaxRate sets how many requests a second are let in, as many at once among them;
-// others are answered 429. By default there is no limit.
+// MaxRate sets how many requests a second are let in, of all senders together, as
+// many at once among them; others are answered 429. What [Authorize] refuses, and
+// what is not signed as it should be, takes nobody's place. By default there is no
+// limit.
 func MaxRate(n int) Option {
 	return func(c *config) { c.rate, c.rateSet = n, true }
 }
@@ -77,12 +81,13 @@ func Secret(secrets ...string) Option {
 	return func(c *config) { c.secrets, c.secretSet = append(c.secrets, secrets...), true }
 }
 
-// XWebhook takes the webhooks of X for the app with this consumer secret, which is
-// not the bearer token: it answers X's challenges (GET with crc_token), and lets in
-// what X has signed. X calls the name under which the server is known, which goes
-// into [Hosts]. Together with [Secret], a request has one signature or the other.
-func XWebhook(consumerSecret string) Option {
-	return func(c *config) { c.consumer, c.consumerSet = consumerSecret, true }
+// XWebhook takes the webhooks of X for the app with this secret: its client secret
+// of OAuth 2.0, or the consumer secret of an app that has none; the bearer token is
+// neither. It answers X's challenges (GET with crc_token), and lets in what X has
+// signed. X calls the name under which the server is known, which goes into
+// [Hosts]. Together with [Secret], a request has one signature or the other.
+func XWebhook(secret string) Option {
+	return func(c *config) { c.xSecret, c.xSet = secret, true }
 }
 
 // validate returns an error that names each option that can't be used.
@@ -90,6 +95,9 @@ func (c *config) validate() error {
 	var errs []error
 	bad := func(option, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("httpsource: %s: %s", option, fmt.Sprintf(format, args...)))
+	}
+	if c.hostsSet && len(c.hosts) == 0 {
+		bad("Hosts", "nothing given")
 	}
 	for _, name := range c.hosts {
 		if !hosts.Valid(name) {
@@ -117,12 +125,12 @@ func (c *config) validate() error {
 			bad("Secret", "%v", err)
 		}
 	}
-	if secret := strings.TrimSpace(c.consumer); secret != "" {
+	if secret := strings.TrimSpace(c.xSecret); secret != "" {
 		x := webhook.NewX(secret)
 		c.x = &x
-	} else if c.consumerSet {
-		bad("XWebhook", "the consumer secret is empty")
+	} else if c.xSet {
+		bad("XWebhook", "the secret is empty")
 	}
-	c.secrets, c.consumer = nil, ""
+	c.secrets, c.xSecret = nil, ""
 	return errors.Join(errs...)
 }

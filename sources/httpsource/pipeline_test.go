@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -124,6 +125,57 @@ func TestPipeline(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Batches as arrays: each message arrives once, byte for byte, but for one that is
+// no Post, which is named to the sender.
+func TestArraysThroughThePipeline(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := newSource(t)
+		_, client := serve(t, src)
+		var got recorder
+		_, stopReceiver := run(t, src, tweetstream.WithSink("recorder", &got))
+		synctest.Wait()
+		to, err := httpsink.New("http://127.0.0.1/", httpsink.Client(client), httpsink.Array(), httpsink.Gzip())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var sent posted
+		var want []string
+		for i := range 1_000 {
+			raw := fmt.Sprintf(`{"data":{"id":"%d","text":"a  \u00e9 é ] , ["}, "matching_rules":[] }`, i)
+			if i == 500 {
+				sent = append(sent, &tweetstream.Tweet{ID: "500", Raw: []byte(`{"data":{}}`)})
+				continue
+			}
+			tw, err := tweetstream.ParseTweet([]byte(raw))
+			if err != nil {
+				t.Fatal(err)
+			}
+			sent, want = append(sent, tw), append(want, raw)
+		}
+		var dead []string
+		bury := func(_ context.Context, letters []tweetstream.Letter) error {
+			for _, l := range letters {
+				dead = append(dead, l.Tweet.ID)
+			}
+			return nil
+		}
+		_, stop := run(t, sent, tweetstream.WithSink("http", to, tweetstream.Batch(100, 0)), tweetstream.WithDeadLetter(bury))
+		time.Sleep(time.Minute)
+		stop()
+		stopReceiver()
+		var lines []string
+		for _, tw := range got.tweets {
+			lines = append(lines, string(tw.Raw))
+		}
+		if diff := cmp.Diff(want, lines); diff != "" {
+			t.Errorf("-want +got:\n%.1000s", diff)
+		}
+		if st := src.Stats(); !slices.Equal(dead, []string{"500"}) || st.Requests != 11 {
+			t.Errorf("dead letter %v; Stats: %+v", dead, st)
+		}
+	})
 }
 
 // swapped is a handler that is taken away and replaced.

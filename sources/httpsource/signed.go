@@ -22,7 +22,7 @@ const (
 // headers alone.
 func (s *Source) scheme(r *http.Request) (scheme, *refusal) {
 	switch {
-	case s.x != nil && r.Header[webhook.XSignature] != nil:
+	case s.x != nil && webhook.HasX(r.Header):
 		return byX, nil
 	case s.keys.Len() > 0:
 		if err := webhook.CheckHeaders(r.Header, time.Now()); err != nil {
@@ -167,4 +167,11 @@ func (b *bucket) take(now time.Time) bool {
 	}
 	b.left--
 	return true
+}
+
+// back gives back what was taken for a request that is not let in after all.
+func (b *bucket) back() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left++
 }

@@ -45,6 +45,13 @@ func signX(body string) func(*http.Request) {
 	}
 }
 
+// renamed turns the signature by the consumer secret into one by a client secret
+// of OAuth 2.0.
+func renamed(r *http.Request) {
+	r.Header.Set("X-Twitter-Webhooks-Signature-OAuth2", r.Header.Get("x-twitter-webhooks-signature"))
+	r.Header.Del("x-twitter-webhooks-signature")
+}
+
 func zipped(body string) string {
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
@@ -73,6 +80,9 @@ func TestSignedRequests(t *testing.T) {
 		"by X":                     {[]httpsource.Option{x}, []func(*http.Request){signX(message(1))}, 200},
 		"by X or others":           {[]httpsource.Option{x, two}, []func(*http.Request){signX(message(1))}, 200},
 		"by others or X":           {[]httpsource.Option{x, two}, []func(*http.Request){sign(secret, "1", message(1))}, 204},
+		"by X, OAuth 2.0":          {[]httpsource.Option{x}, []func(*http.Request){signX(message(1)), renamed}, 200},
+		"by X, OAuth 2.0, others":  {[]httpsource.Option{x, two}, []func(*http.Request){signX(message(1)), renamed}, 200},
+		"by X, OAuth 2.0, another": {[]httpsource.Option{x}, []func(*http.Request){signX(message(2)), renamed}, 401},
 		"by X, another body":       {[]httpsource.Option{x}, []func(*http.Request){signX(message(2))}, 401},
 		"by nobody":                {[]httpsource.Option{x}, nil, 401},
 		"X's header empty":         {[]httpsource.Option{x, two}, []func(*http.Request){sign(secret, "1", message(1)), func(r *http.Request) { r.Header.Set("x-twitter-webhooks-signature", "") }}, 401},
@@ -268,6 +278,23 @@ func TestChallenges(t *testing.T) {
 	})
 }
 
+// The Post of X's quickstart for webhooks of the filtered stream, its secret, and the
+// signature that openssl makes of both.
+func TestXsExample(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const body = `{"data":{"id":"1346889436626259968","text":"Learn how to use the user Post timeline and user mention timeline endpoints in the X API v2 to explore Post… https://t.co/56a0vZUx7i","created_at":"2021-01-06T18:40:40.000Z","author_id":"2244994945"},"matching_rules":[{"id":"120897978112909812","tag":"api-posts"}]}`
+		r := start(t, httpsource.XWebhook("your_consumer_secret_here"))
+		r.signed = true
+		r.send(200, one, body, func(r *http.Request) {
+			r.Header.Set("x-twitter-webhooks-signature", "sha256=WwO+9/al4YKFYaP/B/XxdPNSl9wI5ODY/FDlkLU9sMw=")
+		})
+		r.stop()
+		if got := r.got(); len(got) != 1 || got[0].ID != "1346889436626259968" || string(got[0].Raw) != body || got[0].Rules[0].Tag != "api-posts" {
+			t.Errorf("stored: %v", got)
+		}
+	})
+}
+
 // X has its answer within 8 s, and not 200 unless the log has the Post.
 func TestXIsAnsweredInTime(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -359,6 +386,22 @@ func TestMaxRate(t *testing.T) {
 		if st := r.Stats(); st.Refused["rate"] != 9 || st.Posts != 16 {
 			t.Errorf("Stats: %+v", st)
 		}
+	})
+}
+
+// Who can't sign does not take the places of those who can.
+func TestMaxRateAndSignatures(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t, httpsource.MaxRate(5), httpsource.Secret(secret))
+		r.signed = true
+		for i := range 50 {
+			r.send(401, one, message(i), sign(oldSecret, "1", message(i)))
+		}
+		for i := range 5 {
+			r.send(204, one, message(i), sign(secret, "1", message(i)))
+		}
+		r.send(429, one, message(5), sign(secret, "1", message(5)))
+		r.stop()
 	})
 }
 
