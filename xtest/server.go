@@ -12,6 +12,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/memnet"
 )
 
 // A Server is a simulated X API. Its methods may be called at any time from any
@@ -38,7 +40,6 @@ type Server struct {
 	maker  *maker
 
 	http   *http.Server
-	memory *pipeListener
 	done   chan struct{} // closed by Close
 	source sync.Once     // starts the pump
 
@@ -119,8 +120,7 @@ func NewServer(opts ...Option) *Server {
 			return context.WithValue(ctx, connKey{}, c)
 		},
 	}
-	s.memory = newPipeListener()
-	addr := s.memory.Addr().String()
+	memory, addr := memnet.Listen(), "127.0.0.1:0"
 	if !s.cfg.inMemory {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
@@ -129,8 +129,8 @@ func NewServer(opts ...Option) *Server {
 		addr = l.Addr().String()
 		s.listen(l)
 	}
-	s.listen(s.memory)
-	s.client = s.memory.client(addr)
+	s.listen(memory)
+	s.client = memoryClient(memory, addr)
 	s.URL = "http://" + addr
 	return s
 }

@@ -104,6 +104,21 @@ func (s *settings) given(flag string) string {
 	return "--" + flag
 }
 
+// oneOf returns which of these flags is given, "" if none is. They are forms of one
+// setting: the one of the highest level counts.
+func (s *settings) oneOf(flags ...string) (form string, err error) {
+	highest := unset
+	for _, flag := range flags {
+		switch level := s.level(flag); {
+		case level > highest:
+			form, highest, err = flag, level, nil
+		case level == highest && level != unset:
+			err = misuse("want %s or %s, not both", s.given(form), s.given(flag))
+		}
+	}
+	return form, err
+}
+
 // set keeps the value of a flag, unless a higher level has set it.
 func (s *settings) set(f *kong.Flag, value any, o origin) {
 	if o.level > s.level(f.Name) {

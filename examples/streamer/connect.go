@@ -48,19 +48,9 @@ func (c *connect) check(s *settings) error {
 	return nil
 }
 
-// tokenForm returns which flag says where the token is, "" if none does. They are
-// forms of one setting: the one of the highest level counts.
+// tokenForm returns which flag says where the token is, "" if none does.
 func tokenForm(s *settings) (form string, err error) {
-	highest := unset
-	for _, flag := range []string{"token-file", "token-env", "token-credential"} {
-		switch level := s.level(flag); {
-		case level > highest:
-			form, highest, err = flag, level, nil
-		case level == highest && level != unset:
-			err = misuse("want %s or %s, not both", s.given(form), s.given(flag))
-		}
-	}
-	return form, err
+	return s.oneOf("token-file", "token-env", "token-credential")
 }
 
 // tokenStart is how X's bearer tokens begin. One that is given by mistake, for a

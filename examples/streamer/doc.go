@@ -64,8 +64,10 @@
 //
 // --http-secret-file FILE signs what is posted, as https://www.standardwebhooks.com
 // has it, with the secrets in FILE (whsec_…): one, or several in lines of their own
-// while they are changed. --http-batch N posts up to N messages at once, one a line
-// (application/x-ndjson). Both are for all http: sinks.
+// while they are changed. A FILE that others can read is warned about.
+// --http-secret-env NAME takes them from an environment variable instead.
+// --http-batch N posts up to N messages at once, one a line (application/x-ndjson).
+// All of these are for all http: sinks.
 //
 // ws: is served by the streamer itself, on this machine only unless --remote says
 // otherwise. A viewer begins with the newest messages; ?tag=coop shows it those of

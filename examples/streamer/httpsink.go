@@ -6,15 +6,18 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/examples/internal/secrets"
 	"github.com/tweetstream-go/tweetstream/sinks/httpsink"
 )
 
 // posting are the flags for http: and https: sinks.
 type posting struct {
 	HTTPSecretFile *string `name:"http-secret-file" placeholder:"FILE" help:"Sign what is posted to http: sinks, as Standard Webhooks has it, with the secrets in this file (whsec_…): several in lines of their own while they are changed."`
+	HTTPSecretEnv  *string `name:"http-secret-env" placeholder:"NAME" help:"Take these secrets from this environment variable instead."`
 	HTTPBatch      int     `name:"http-batch" default:"1" placeholder:"N" help:"Post up to N messages at once to http: sinks, one a line, and wait for them for a second at most (${default})."`
 }
 
@@ -35,23 +38,35 @@ func (p *posting) complete(targets []target, s *settings) error {
 		return misuse("%s: want 1 to 100000, got %d", s.given("http-batch"), p.HTTPBatch)
 	}
 	var opts []httpsink.Option
-	if p.HTTPSecretFile != nil {
-		secrets, err := os.ReadFile(*p.HTTPSecretFile)
-		if err != nil {
-			return misuse("%s: %w", s.given("http-secret-file"), err)
-		}
-		opts = append(opts, httpsink.Secret(string(secrets)))
+	from, err := s.oneOf("http-secret-file", "http-secret-env")
+	if err != nil {
+		return err
 	}
+	var file *secrets.File
+	switch from {
+	case "http-secret-file":
+		if file, err = secrets.Read(*p.HTTPSecretFile); err != nil {
+			return misuse("%s: %w", s.given(from), err)
+		}
+		opts = append(opts, httpsink.Secret(file.Text))
+	case "http-secret-env":
+		if !envVar.MatchString(*p.HTTPSecretEnv) || strings.HasPrefix(*p.HTTPSecretEnv, "whsec_") {
+			return misuse("%s: want the name of a variable that holds the secret", s.given(from))
+		}
+		opts = append(opts, httpsink.Secret(os.Getenv(*p.HTTPSecretEnv)))
+	}
+	var warned sync.Once // for all sinks
 	for i := range targets {
 		t := &targets[i]
 		if t.url == "" {
 			continue
 		}
 		if _, err := httpsink.New(t.url, opts...); err != nil { // the URL is good
-			return misuse("%s: %s", s.given("http-secret-file"), strings.TrimPrefix(err.Error(), "httpsink: Secret: "))
+			return misuse("%s: %s", s.given(from), strings.TrimPrefix(err.Error(), "httpsink: Secret: "))
 		}
 		t.plug = []tweetstream.SinkOption{tweetstream.Batch(p.HTTPBatch, time.Second)}
 		t.open = func(_ context.Context, logger *slog.Logger) (tweetstream.Sink, func() error, error) {
+			warned.Do(func() { file.Warn(logger) })
 			sink, err := httpsink.New(t.url, append(opts, httpsink.Logger(logger))...)
 			if err != nil {
 				return nil, nil, err

@@ -91,43 +91,62 @@ func TestToHTTP(t *testing.T) {
 // messages.
 func TestToHTTPSigned(t *testing.T) {
 	const secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-	src, err := httpsource.New(httpsource.Secret(secret))
-	if err != nil {
+	file := write(t, t.TempDir()+"/secret.txt", secret+"\n")
+	if err := os.Chmod(file, 0o640); err != nil {
 		t.Fatal(err)
 	}
-	var mu sync.Mutex
-	var got []string
-	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() {
-		ended <- src.Stream(ctx, nil, func(_ context.Context, tweets []*tweetstream.Tweet, _ []byte) error {
-			mu.Lock()
-			defer mu.Unlock()
-			for _, tw := range tweets {
-				got = append(got, tw.ID)
+	for name, c := range map[string]struct {
+		env, args []string
+		warnings  int
+	}{
+		"file":        {args: []string{"--http-secret-file", file}, warnings: 1},
+		"environment": {env: []string{"HOOK_SECRET=" + secret}, args: []string{"--http-secret-env", "HOOK_SECRET"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src, err := httpsource.New(httpsource.Secret(secret))
+			if err != nil {
+				t.Fatal(err)
 			}
-			return nil
+			var mu sync.Mutex
+			var got []string
+			ctx, cancel := context.WithCancel(t.Context())
+			ended := make(chan error, 1)
+			go func() {
+				ended <- src.Stream(ctx, nil, func(_ context.Context, tweets []*tweetstream.Tweet, _ []byte) error {
+					mu.Lock()
+					defer mu.Unlock()
+					for _, tw := range tweets {
+						got = append(got, tw.ID)
+					}
+					return nil
+				})
+			}()
+			server := httptest.NewServer(src)
+			defer server.Close()
+			other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+			defer other.Close()
+			x := newServer(t, xtest.Rate(500))
+			args := append([]string{"--api-url", x.URL, "--tag", "coop", "--to", server.URL, "--to", "other=" + other.URL, "--http-batch", "50", "--log-level", "debug"}, c.args...)
+			p := command{env: c.env, args: args}.start(t)
+			p.eventually("Posts come", func() bool { return src.Stats().Posts > 200 })
+			p.stop(os.Interrupt)
+			cancel()
+			if err := <-ended; err != nil {
+				t.Error(err)
+			}
+			if sent := x.IDs(); len(sent) < len(got) || !slices.Equal(got, sent[:len(got)]) {
+				t.Errorf("the %d Posts that were taken are not the first of the %d that were sent", len(got), len(sent))
+			}
+			if st := src.Stats(); st.Requests*2 > st.Posts || len(st.Refused) > int(st.Refused["stopped"]) {
+				t.Errorf("Stats: %+v", st)
+			}
+			if strings.Contains(p.stderr.String(), "MfKQ9r8") {
+				t.Errorf("the secret is shown:\n%s", p.stderr.String())
+			}
+			if n := strings.Count(p.stderr.String(), "other users of this machine can read the secret"); n != c.warnings {
+				t.Errorf("that others can read the file is said %d times, want %d:\n%s", n, c.warnings, p.stderr.String())
+			}
 		})
-	}()
-	server := httptest.NewServer(src)
-	defer server.Close()
-	x := newServer(t, xtest.Rate(500))
-	file := write(t, t.TempDir()+"/secret.txt", secret+"\n")
-	p := start(t, "--api-url", x.URL, "--tag", "coop", "--to", server.URL, "--http-secret-file", file, "--http-batch", "50", "--log-level", "debug")
-	p.eventually("Posts come", func() bool { return src.Stats().Posts > 100 })
-	p.stop(os.Interrupt)
-	cancel()
-	if err := <-ended; err != nil {
-		t.Error(err)
-	}
-	if sent := x.IDs(); len(sent) < len(got) || !slices.Equal(got, sent[:len(got)]) {
-		t.Errorf("the %d Posts that were taken are not the first of the %d that were sent", len(got), len(sent))
-	}
-	if st := src.Stats(); st.Requests*2 > st.Posts || len(st.Refused) > int(st.Refused["stopped"]) {
-		t.Errorf("Stats: %+v", st)
-	}
-	if strings.Contains(p.stderr.String(), "MfKQ9r8") {
-		t.Errorf("the secret is shown:\n%s", p.stderr.String())
 	}
 }
 

@@ -45,8 +45,8 @@ func (c *cli) openViewers(logger *slog.Logger) (*viewers, error) {
 	var v viewers
 	var err error
 	take := []httpsource.Option{httpsource.Hosts(c.hosts()...)}
-	if c.secrets != "" {
-		take = append(take, httpsource.Secret(c.secrets))
+	if c.secret != nil {
+		take = append(take, httpsource.Secret(c.secret.Text))
 	}
 	if v.source, err = httpsource.New(take...); err != nil {
 		return nil, err
@@ -114,8 +114,8 @@ func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
 		return nil, err
 	}
 	post := []httpsink.Option{httpsink.Header("Authorization", "Bearer "+r.token), httpsink.Logger(logger)}
-	if c.secrets != "" {
-		post = append(post, httpsink.Secret(c.secrets))
+	if c.secret != nil {
+		post = append(post, httpsink.Secret(c.secret.Text))
 	}
 	r.sink, err = httpsink.New("http://"+r.atWeb.Addr().String()+"/tweets", post...)
 	if err != nil {
@@ -144,7 +144,8 @@ func (r *reader) close() {
 
 // serve runs all of it until ctx is done, or a part fails.
 func (c *cli) serve(ctx context.Context, logger *slog.Logger) (err error) {
-	guard, err := c.guard()
+	c.secret.Warn(logger)
+	guard, err := c.guard(logger)
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@
 //	GET  /        the page
 //	GET  /ws      the feed: a WebSocket with one message, as X sent it, a frame;
 //	              ?tag=coop leaves out what matched no rule of that tag
-//	POST /tweets  takes messages and shows them: application/json for one,
-//	              application/x-ndjson for one a line
+//	POST /tweets  takes messages and shows them: application/json for one or an
+//	              array of them, application/x-ndjson for one a line
 //	GET  /stats   figures, as JSON
 //
 // To show a Post of your own:
@@ -35,6 +35,10 @@
 //
 //	webdemo --receive --secret-file secret.txt
 //	streamer --tag coop --to http://127.0.0.1:8080/tweets --http-secret-file secret.txt
+//
+// This makes such a FILE; one that others can read is warned about:
+//
+//	umask 077; echo "whsec_$(openssl rand -base64 32)" >secret.txt
 //
 // # Settings
 //

@@ -15,6 +15,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/tweetstream-go/tweetstream/examples/internal/secrets"
 	"github.com/tweetstream-go/tweetstream/examples/internal/web"
 	"github.com/tweetstream-go/tweetstream/sources/httpsource"
 )
@@ -35,7 +36,7 @@ type cli struct {
 	Rate         float64  `default:"3" placeholder:"N" help:"Let the simulated X make N Posts a second (${default})."`
 	Tag          []string `sep:"none" placeholder:"WORD" help:"Let the simulated X make Posts with this word. Can be given again. By default coop, golang and coffee."`
 
-	secrets string // in SecretFile
+	secret *secrets.File // in SecretFile; nil if there is none
 }
 
 // The exit codes, but for 0.
@@ -108,12 +109,10 @@ func (c *cli) check(s settings) error {
 		return fmt.Errorf("--listen %q: other machines could reach it: give --password-file, or, if everybody there may read and post, --remote", c.Listen)
 	}
 	if c.SecretFile != "" {
-		data, err := os.ReadFile(c.SecretFile)
-		if err != nil {
+		if c.secret, err = secrets.Read(c.SecretFile); err != nil {
 			return fmt.Errorf("--secret-file: %w", err)
 		}
-		c.secrets = string(data)
-		if _, err := httpsource.New(httpsource.Secret(c.secrets)); err != nil {
+		if _, err := httpsource.New(httpsource.Secret(c.secret.Text)); err != nil {
 			return fmt.Errorf("--secret-file %s: %s", c.SecretFile, strings.TrimPrefix(err.Error(), "httpsource: Secret: "))
 		}
 	}

@@ -9,13 +9,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"net/http"
-	"os"
 	"path"
 	"strings"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/examples/internal/secrets"
 	"github.com/tweetstream-go/tweetstream/examples/internal/web"
 )
 
@@ -82,10 +83,10 @@ var headers = map[string]string{
 
 // guard returns what stands before all routes: the headers, the list of hosts,
 // the password, and the refusal of what pages of other origins would post.
-func (c *cli) guard() (func(http.Handler) http.Handler, error) {
+func (c *cli) guard(logger *slog.Logger) (func(http.Handler) http.Handler, error) {
 	ask := func(next http.Handler) http.Handler { return next }
 	if c.PasswordFile != "" {
-		secret, err := password(c.PasswordFile)
+		secret, err := password(c.PasswordFile, logger)
 		if err != nil {
 			return nil, err
 		}
@@ -120,12 +121,13 @@ func askPassword(secret string, next http.Handler) http.Handler {
 // shortest is the length of the shortest password: nobody counts the tries.
 const shortest = 12
 
-func password(name string) (string, error) {
-	data, err := os.ReadFile(name)
+func password(name string, logger *slog.Logger) (string, error) {
+	file, err := secrets.Read(name)
 	if err != nil {
 		return "", fmt.Errorf("--password-file: %w", err)
 	}
-	text := strings.TrimRight(string(data), "\r\n")
+	file.Warn(logger)
+	text := strings.TrimRight(file.Text, "\r\n")
 	if len(text) < shortest || strings.ContainsAny(text, "\r\n") {
 		return "", fmt.Errorf("--password-file %s: want one line of at least %d characters", name, shortest)
 	}

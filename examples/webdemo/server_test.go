@@ -351,11 +351,18 @@ func TestSecretFile(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(secret, 0o644); err != nil {
+		t.Fatal(err)
+	}
 	d := serve(t, "--secret-file", secret, "--rate", "200")
 	if status := d.post(`{"data":{"id":"1"}}`); status != http.StatusUnauthorized {
 		t.Errorf("a message that is not signed: status %d, want 401", status)
 	}
 	d.eventually("the simulated Posts come, which are signed", func() bool { return d.stats().Services[0].Received > 20 })
+	d.stop(os.Interrupt)
+	if out := d.stderr.String(); strings.Count(out, "other users of this machine can read the secret") != 1 || strings.Contains(out, "MfKQ9r8") {
+		t.Errorf("stderr: %s", out)
+	}
 }
 
 func TestPassword(t *testing.T) {
@@ -434,6 +441,9 @@ func TestUsageErrors(t *testing.T) {
 		"all, in the file":    {file: "listen: 0.0.0.0:0\n", want: "--remote"},
 		"no password file":    {args: []string{"--password-file", "nix.txt"}, want: "--password-file: open nix.txt", code: 1},
 		"short password":      {args: []string{"--password-file", short}, want: "want one line of at least 12 characters", code: 1},
+		"no secret file":      {args: []string{"--secret-file", "nix.txt"}, want: "--secret-file: open nix.txt"},
+		"no secret":           {args: []string{"--secret-file", short}, want: "secret 1 "},
+		"a secret for a file": {args: []string{"--secret-file", "whsec_c2hvcnQ="}, want: "--secret-file: want the name of a file"},
 		"taken":               {args: []string{"--listen", taken.Addr().String()}, want: "--listen: listen tcp", code: 1},
 		"archive is a folder": {args: []string{"--archive", os.TempDir()}, want: "--archive: filesink", code: 1},
 		"host with a port":    {args: []string{"--host", "example.com:80"}, want: `--host "example.com:80": want a name or an address, without a port`},

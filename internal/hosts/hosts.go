@@ -31,7 +31,7 @@ func (l List) Has(host string) bool {
 		return true
 	}
 	addr, err := netip.ParseAddr(name)
-	return err == nil && addr.Unmap().IsLoopback()
+	return err == nil && addr.IsLoopback()
 }
 
 // Valid reports whether name is "*", a name or an address, without a port.
@@ -52,11 +52,15 @@ func Valid(name string) bool {
 }
 
 // clean returns a Host without its port, in lower case and without the dot of the
-// root; an IPv6 address without its brackets.
+// root; an address in one spelling, and without brackets.
 func clean(host string) string {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
 	host = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]")
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap().String()
+	}
+	return host
 }

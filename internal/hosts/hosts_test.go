@@ -7,10 +7,10 @@ import (
 )
 
 func TestHas(t *testing.T) {
-	l := hosts.New("Feed.example.com", "[2001:db8::1]", "192.0.2.1")
+	l := hosts.New("Feed.example.com", "[2001:DB8:0::1]", "192.0.2.1")
 	for host, want := range map[string]bool{
 		"localhost": true, "LOCALHOST.:80": true, "127.0.0.1:1": true, "127.9.9.9": true, "[::1]:80": true, "[::1]": true, "[::ffff:127.0.0.1]": true,
-		"feed.EXAMPLE.com.:443": true, "[2001:db8::1]:443": true, "192.0.2.1": true,
+		"feed.EXAMPLE.com.:443": true, "[2001:db8::1]:443": true, "192.0.2.1": true, "[::ffff:192.0.2.1]": true,
 		"": false, "evil.example": false, "localhost.evil.example": false, "127.0.0.1.nip.io": false, "0.0.0.0": false, "192.0.2.2": false,
 		"x.feed.example.com": false, "*": false, "[::]": false,
 	} {

@@ -1,6 +1,6 @@
-// Package memnet is a network in memory, for tests: in a testing/synctest bubble a
-// goroutine that waits for a socket holds the clock, and one that waits for a
-// net.Pipe does not.
+// Package memnet is a network in memory, for tests and for package xtest: in a
+// testing/synctest bubble a goroutine that waits for a socket holds the clock, and
+// one that waits for a net.Pipe does not.
 package memnet
 
 import (

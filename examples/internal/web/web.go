@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/tweetstream-go/tweetstream/internal/hosts"
 )
 
 // NewServer returns a server that gives up on whoever is slow to send a request
@@ -51,49 +53,34 @@ func IsLoopback(host string) bool {
 // of the loopback interface, host itself, and, if host stands for every address
 // of the machine, each of them and the machine's name. They are without a port.
 func Hosts(host string) []string {
-	hosts := []string{"localhost", "127.0.0.1", "::1"}
+	names := []string{"localhost", "127.0.0.1", "::1"}
 	addr, err := netip.ParseAddr(cmp.Or(host, "::"))
 	if err != nil || !addr.IsUnspecified() {
-		return append(hosts, host)
+		return append(names, host)
 	}
 	if name, err := os.Hostname(); err == nil && name != "" {
-		hosts = append(hosts, name)
+		names = append(names, name)
 	}
 	addrs, _ := net.InterfaceAddrs() // without them there are the names
 	for _, a := range addrs {
 		if prefix, err := netip.ParsePrefix(a.String()); err == nil {
-			hosts = append(hosts, prefix.Addr().WithZone("").String())
+			names = append(names, prefix.Addr().WithZone("").String())
 		}
 	}
-	slices.Sort(hosts)
-	return slices.Compact(hosts)
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
-// OnlyHosts answers requests whose Host header names none of hosts with 421, so
+// OnlyHosts answers requests whose Host header names none of these with 421, so
 // that a page elsewhere, which lets a name of its own point here, learns nothing
 // (DNS rebinding). Ports are not looked at.
-func OnlyHosts(hosts []string, next http.Handler) http.Handler {
-	served := map[string]bool{}
-	for _, h := range hosts {
-		served[hostname(h)] = true
-	}
+func OnlyHosts(names []string, next http.Handler) http.Handler {
+	served := hosts.New(names...)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if name := hostname(r.Host); !served[name] && !IsLoopback(name) {
+		if !served.Has(r.Host) {
 			http.Error(w, "this Host is not served here", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// hostname returns the name in a Host header, as one writes it.
-func hostname(host string) string {
-	if name, _, err := net.SplitHostPort(host); err == nil {
-		host = name
-	}
-	host = strings.TrimSuffix(strings.ToLower(strings.Trim(host, "[]")), ".")
-	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.Unmap().String()
-	}
-	return host
 }
