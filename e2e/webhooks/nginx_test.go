@@ -25,8 +25,9 @@ import (
 	"github.com/tweetstream-go/tweetstream/sources/httpsource"
 )
 
-// config lets nginx take 16 kB at most, for bodies that come in time, and 50
-// requests a second, behind TLS.
+// config lets nginx take 16 kB at most, for bodies that come in time, and 30
+// requests a second, behind TLS. It says goodbye to a connection after seven
+// requests (GOAWAY).
 const config = `
 daemon off;
 worker_processes 1;
@@ -40,7 +41,7 @@ http {
 	fastcgi_temp_path {dir}/fastcgi;
 	uwsgi_temp_path {dir}/uwsgi;
 	scgi_temp_path {dir}/scgi;
-	limit_req_zone $binary_remote_addr zone=all:1m rate=50r/s;
+	limit_req_zone $binary_remote_addr zone=all:1m rate=30r/s;
 	limit_req_status 429;
 	server {
 		listen {address} ssl http2;
@@ -48,8 +49,9 @@ http {
 		ssl_certificate_key {dir}/key.pem;
 		client_max_body_size 16k;
 		client_body_timeout 2s;
+		keepalive_requests 7;
 		location / {
-			limit_req zone=all burst=15 nodelay;
+			limit_req zone=all burst=5 nodelay;
 			proxy_pass {upstream};
 			proxy_set_header Host $host;
 		}
@@ -207,7 +209,7 @@ func TestBehindNginx(t *testing.T) {
 				t.Errorf("%d Posts arrived, want %d", len(got), len(want))
 			}
 			t.Log(statuses, s.Stats().Sinks[0].Failures)
-			if statuses["HTTP/2.0 413"] == 0 || statuses["HTTP/2.0 204"] == 0 {
+			if statuses["HTTP/2.0 413"] == 0 || statuses["HTTP/2.0 429"] == 0 || statuses["HTTP/2.0 204"] == 0 {
 				log, _ := os.ReadFile(nginx.log)
 				t.Errorf("answers: %v\n%s", statuses, bytes.TrimSpace(log))
 			}

@@ -124,8 +124,11 @@ func headers(h http.Header, now time.Time) (id, timestamp string, signatures [][
 		if version != "v1" {
 			continue // such as v1a, which is of public keys
 		}
-		if mac, err := base64.StdEncoding.DecodeString(text); err == nil && len(signatures) < maxSignatures {
+		if mac, err := base64.StdEncoding.DecodeString(text); err == nil {
 			signatures = append(signatures, mac)
+		}
+		if len(signatures) == maxSignatures {
+			break
 		}
 	}
 	if len(signatures) == 0 {

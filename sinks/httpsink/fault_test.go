@@ -9,7 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,6 +22,7 @@ import (
 	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/internal/memnet"
 	"github.com/tweetstream-go/tweetstream/sinks/httpsink"
+	"github.com/tweetstream-go/tweetstream/sources/httpsource"
 )
 
 // hijack takes over the connection of a request.
@@ -146,18 +149,15 @@ func TestLongAnswersHoldNoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		rec := receive(t, func(w http.ResponseWriter, r *http.Request, _ int) { endless(503)(t, w, r) })
 		s := rec.sink(t)
-		var before, after runtime.MemStats
-		runtime.GC()
-		runtime.ReadMemStats(&before)
-		for range 20 {
-			if kind(s.Deliver(t.Context(), posts(1, 1))) != "again" {
-				t.Fatal("delivered")
+		held := heldAfter(func() {
+			for range 20 {
+				if kind(s.Deliver(t.Context(), posts(1, 1))) != "again" {
+					t.Fatal("delivered")
+				}
 			}
-		}
-		runtime.GC()
-		runtime.ReadMemStats(&after)
-		if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 4<<20 {
-			t.Errorf("%d bytes are held after 20 answers", grown)
+		})
+		if held > 4<<20 {
+			t.Errorf("%d bytes are held after 20 answers", held)
 		}
 	})
 }
@@ -384,8 +384,9 @@ func TestAnOutage(t *testing.T) {
 	})
 }
 
-// A receiver that fails in every way it can, before it has stored a batch and
-// after: nothing is lost, and nothing is doubled for one that goes by the id.
+// A receiver that fails in every way it can, before the Posts are stored and after,
+// on the way to a source that goes by their ids: nothing is lost, nothing is
+// doubled, and no memory is held.
 func TestNothingIsLostByAFault(t *testing.T) {
 	answer := func(status int, name, value string) func(*testing.T, http.ResponseWriter, *http.Request) {
 		return func(_ *testing.T, w http.ResponseWriter, _ *http.Request) {
@@ -401,47 +402,144 @@ func TestNothingIsLostByAFault(t *testing.T) {
 		}
 	}
 	for name, fault := range map[string]func(*testing.T, http.ResponseWriter, *http.Request){
-		"slow":           func(*testing.T, http.ResponseWriter, *http.Request) { time.Sleep(20 * time.Second) },
-		"closes":         raw(""),
-		"half an answer": raw("HTTP/1.1 503 x\r\nContent-Le"),
-		"wrong lengths":  raw("HTTP/1.1 503 x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
-		"429":            answer(429, "Retry-After", "3"),
-		"429 by date":    answer(429, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"),
-		"503":            answer(503, "Retry-After", "2"),
-		"503 by date":    answer(503, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"),
-		"redirects":      answer(302, "Location", "/elsewhere"),
-		"10 GB":          endless(503),
+		"slow":                func(*testing.T, http.ResponseWriter, *http.Request) { time.Sleep(20 * time.Second) },
+		"slow after 503":      stuck(503),
+		"closes":              raw(""),
+		"half a status":       raw("HTTP/1.1 20"),
+		"half an answer":      raw("HTTP/1.1 503 x\r\nContent-Le"),
+		"half a body":         raw("HTTP/1.1 503 x\r\nContent-Length: 100\r\n\r\nhalf"),
+		"wrong lengths":       raw("HTTP/1.1 503 x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"),
+		"too much":            raw("HTTP/1.1 503 x\r\nContent-Length: 2\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n"),
+		"no length":           raw("HTTP/1.1 503 x\r\nContent-Length: -1\r\n\r\n"),
+		"another protocol":    raw("HTTP/1.1 101 x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"),
+		"429":                 answer(429, "Retry-After", "3"),
+		"429 by date":         answer(429, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"),
+		"429 without a time":  answer(429, "X", "y"),
+		"503":                 answer(503, "Retry-After", "2"),
+		"503 by date":         answer(503, "Retry-After", "Sat, 01 Jan 2000 00:01:00 GMT"),
+		"503 without a time":  answer(503, "X", "y"),
+		"redirects":           answer(302, "Location", "/elsewhere"),
+		"redirects elsewhere": answer(307, "Location", "http://elsewhere.example/"),
+		"10 GB":               endless(503),
+		"by the byte":         trickle(503),
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				var mu sync.Mutex
-				stored, n := map[string]bool{}, 0
+				src, stop := stored(t)
+				n := 0
 				rec := receive(t, nil)
 				rec.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					body, err := io.ReadAll(r.Body)
-					if err != nil {
+					switch n++; n % 3 {
+					case 1:
+						_, _ = io.Copy(io.Discard, r.Body)
+					case 2:
+						w := httptest.NewRecorder()
+						if src.ServeHTTP(w, r); w.Code != http.StatusNoContent {
+							t.Errorf("answered %d", w.Code)
+						}
+					default:
+						src.ServeHTTP(w, r)
 						return
 					}
-					mu.Lock()
-					n++
-					number := n
-					if number%3 != 1 { // the others fail before they store
-						for line := range strings.Lines(string(body)) {
-							stored[parse(line).ID] = true
-						}
-					}
-					mu.Unlock()
-					if number%3 != 0 {
-						fault(t, w, r)
+					fault(t, w, r)
+				})
+				held := heldAfter(func() {
+					if rejected := run(t, rec.sink(t), posts(1, 200), tweetstream.Batch(20, 0)); len(rejected) > 0 {
+						t.Errorf("rejected: %v", rejected)
 					}
 				})
-				rejected := run(t, rec.sink(t), posts(1, 200), tweetstream.Batch(20, 0))
-				if len(stored) != 200 || len(rejected) > 0 || n < 30 {
-					t.Errorf("%d stored of 200 by %d requests; rejected: %v", len(stored), n, rejected)
+				if held > 4<<20 {
+					t.Errorf("%d bytes are held", held)
+				}
+				if ids := stop(); !slices.Equal(ids, numbers(1, 200)) || n < 30 {
+					t.Errorf("%d stored of 200 by %d requests: %v", len(ids), n, ids)
 				}
 			})
 		})
 	}
+}
+
+// The same over sockets, where a connection can be reset.
+func TestNothingIsLostByResets(t *testing.T) {
+	src, stop := stored(t)
+	var mu sync.Mutex
+	n := 0
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		n++
+		turn := n % 3
+		mu.Unlock()
+		switch turn {
+		case 1:
+			_, _ = io.ReadFull(r.Body, make([]byte, 100))
+		case 2:
+			src.ServeHTTP(httptest.NewRecorder(), r)
+		default:
+			src.ServeHTTP(w, r)
+			return
+		}
+		conn := hijack(t, w)
+		_ = conn.(*net.TCPConn).SetLinger(0)
+		_ = conn.Close()
+	}))
+	defer server.Close()
+	run(t, sink(t, server.URL), posts(1, 2_000), tweetstream.Batch(200, 0), tweetstream.Retry(time.Millisecond, time.Millisecond))
+	if ids := stop(); !slices.Equal(ids, numbers(1, 2_000)) || n < 30 {
+		t.Errorf("%d stored of 2,000 by %d requests", len(ids), n)
+	}
+}
+
+// stored is a source whose Streamer notes what comes; stop returns the ids.
+func stored(t *testing.T) (src *httpsource.Source, stop func() []string) {
+	t.Helper()
+	src, err := httpsource.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ids []string
+	s, err := tweetstream.New(src, tweetstream.WithSink("ids", tweetstream.SinkFunc(func(_ context.Context, tw *tweetstream.Tweet) error {
+		ids = append(ids, tw.ID)
+		return nil
+	})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- s.Run(ctx) }()
+	for { // until Run has begun
+		w, r := httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader("{}"))
+		r.Header.Set("Content-Type", "application/json")
+		if src.ServeHTTP(w, r); w.Code == http.StatusBadRequest {
+			break
+		}
+		runtime.Gosched()
+	}
+	return src, func() []string {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+		return ids
+	}
+}
+
+func numbers(from, to int) (ids []string) {
+	for id := from; id <= to; id++ {
+		ids = append(ids, fmt.Sprint(id))
+	}
+	return ids
+}
+
+// heldAfter returns how many bytes of memory f leaves behind.
+func heldAfter(f func()) int64 {
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	return int64(after.HeapAlloc) - int64(before.HeapAlloc)
 }
 
 // Whatever a receiver says back, no error shows a secret or a Post.

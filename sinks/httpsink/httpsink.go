@@ -77,6 +77,7 @@ func newTransport() *http.Transport {
 	t.ResponseHeaderTimeout = time.Minute
 	t.MaxIdleConns, t.MaxIdleConnsPerHost = 0, 1_000 // as many as Parallel allows
 	t.DisableCompression = true                      // what is read of an answer is short
+	t.MaxResponseHeaderBytes = 256 << 10
 	// A connection of HTTP/2 that died without a word would be used on and on.
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second}
 	return t
@@ -159,7 +160,8 @@ func (s *Sink) post(ctx context.Context, b *body) error {
 	}
 	defer resp.Body.Close()
 	var answer []byte
-	if resp.Body != http.NoBody {
+	// The body of 101 is the connection, and no context ends its Read.
+	if resp.Body != http.NoBody && resp.StatusCode != http.StatusSwitchingProtocols {
 		// Who answers slowly, or without an end, has said what matters already.
 		timer := time.AfterFunc(answerTime, cancel)
 		defer timer.Stop()

@@ -42,8 +42,8 @@ func Header(name, value string) Option {
 // Client sets the client. Its redirect policy is not used, and if it has no
 // Transport, the Sink uses its own. By default a client that honours the proxy
 // settings of the environment, speaks HTTP/2 where TLS does, keeps connections
-// open, and gives up a dial or a TLS handshake after 10 s and an answer that has
-// not begun after a minute.
+// open, and gives up a dial or a TLS handshake after 10 s, an answer that has not
+// begun after a minute, and one whose headers are longer than 256 KiB.
 func Client(client *http.Client) Option {
 	return func(c *config) { c.client, c.set["Client"] = client, true }
 }

@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -131,9 +132,17 @@ func TestTheClockWindow(t *testing.T) {
 				k.Sign(req.Header, "1", time.Now().Add(c.off), []byte(message(i)))
 			})
 		}
+		// One from the end of the window is known until it is too old.
+		ahead := http.Header{}
+		k.Sign(ahead, "1", time.Now().Add(300*time.Second), []byte(message(3)))
+		again := func(req *http.Request) { maps.Copy(req.Header, ahead) }
+		time.Sleep(10 * time.Minute)
+		r.send(204, one, message(3), again)
+		time.Sleep(time.Second)
+		r.send(401, one, message(3), again)
 		r.stop()
-		if got := r.ids(); len(got) != 3 || r.Stats().Refused["signature"] != 2 {
-			t.Errorf("stored %v; Stats: %+v", got, r.Stats())
+		if got, st := r.ids(), r.Stats(); len(got) != 3 || st.Refused["signature"] != 3 || st.Replayed != 1 {
+			t.Errorf("stored %v; Stats: %+v", got, st)
 		}
 	})
 }
