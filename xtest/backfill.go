@@ -77,9 +77,12 @@ func (e *entry) line(sample bool, rules []*rule) []byte {
 	if len(e.includes) > 0 {
 		b = append(append(b, `,"includes":`...), e.includes...)
 	}
+	if len(e.fault) > 0 {
+		b = append(append(append(b, `,"errors":[`...), e.fault...), ']')
+	}
 	if !sample {
 		n := len(b)
-		if b = appendRules(b, rules, e.doc); len(b) == n {
+		if b = appendRules(b, rules, e.seen()); len(b) == n {
 			return nil
 		}
 	}

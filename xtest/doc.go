@@ -11,7 +11,8 @@
 //	GET, POST /2/tweets/search/stream/rules   add, delete by id or value or all, dry run, list
 //	GET       /2/tweets/search/stream         Posts that match a rule, with matching_rules
 //	GET       /2/tweets/sample/stream         all Posts, or a fraction of them
-//	GET       /2/tweets/search/recent         what the filtered stream sent or would have sent, newest first
+//	GET       /2/tweets/search/recent         what the filtered stream sent or would have sent, newest first; but
+//	                                          no reposts, and no quotes for the sake of what they quote
 //	GET       /2/tweets/counts/recent         how many of these there were, by minute, hour or day
 //	GET       /2/connections                  the streams that are connected
 //	DELETE    /2/connections/all              or /filtered_stream, /sample_stream: ends them
@@ -38,11 +39,11 @@
 // # Rules
 //
 // Words, "quoted phrases", #hashtag, @mention, $cashtag, from:, to:, lang:,
-// url:, conversation_id:, is:retweet|reply|quote|verified and
-// has:media|images|videos|links|hashtags|mentions|cashtags, joined by spaces
-// (and), OR, "-" (not) and parentheses; "and" binds tighter than OR. As on X a
-// rule needs a clause that can stand alone: lang:, is: and has: can't, nor can
-// a negation or a stop word. Words match whole words of the full text, whatever
+// url:, conversation_id:, is:retweet|reply|quote|verified, -is:nullcast,
+// has:media|images|videos|links|hashtags|mentions|cashtags|geo and sample:, which
+// search does not know, joined by spaces (and), OR, "-" (not) and parentheses;
+// "and" binds tighter than OR. As on X a rule needs a clause that can stand alone:
+// lang:, is:, has: and sample: can't, nor can a negation or a stop word. Words match whole words of the full text, whatever
 // their case; a word with punctuation wants quotes.
 //
 // # Time

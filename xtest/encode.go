@@ -11,9 +11,9 @@ import (
 	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
-// encode writes the message as the sampled stream sends it; data and includes
-// are parts of it.
-func (p *post) encode() (message, data, includes []byte) {
+// encode writes the message as the sampled stream sends it; data, includes and
+// fault are parts of it.
+func (p *post) encode() (message, data, includes, fault []byte) {
 	b := make([]byte, 0, 4096)
 	b = append(b, `{"data":`...)
 	start := len(b)
@@ -25,12 +25,14 @@ func (p *post) encode() (message, data, includes []byte) {
 	incEnd := len(b)
 	if p.refMissing {
 		id := strconv.FormatUint(p.ref.id, 10)
+		begin := len(b) + len(`,"errors":[`)
 		b = append(b, `,"errors":[{"value":"`+id+`","detail":"Could not find tweet with referenced_tweets.id: [`+id+
 			`].","title":"Not Found Error","resource_type":"tweet","parameter":"referenced_tweets.id","resource_id":"`+id+
 			`","type":"`+problemHost+`resource-not-found"}]`...)
+		fault = b[begin : len(b)-1 : len(b)-1]
 	}
 	b = append(b, '}')
-	return b, b[start:end:end], b[inc:incEnd:incEnd]
+	return b, b[start:end:end], b[inc:incEnd:incEnd], fault
 }
 
 // layouts are orders of keys, as X varies them. Ids of other things come before

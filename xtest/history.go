@@ -25,7 +25,17 @@ type entry struct {
 	at       time.Time
 	data     []byte // JSON of the Post
 	includes []byte // JSON of its includes, or nil
+	fault    []byte // JSON of what X could not read for it, or nil
 	doc      *rulelang.Doc
+	streamed *rulelang.Doc // what the stream looks at, which is more; nil if it is not
+}
+
+// seen is what the stream looks at.
+func (e *entry) seen() *rulelang.Doc {
+	if e.streamed != nil {
+		return e.streamed
+	}
+	return e.doc
 }
 
 // history keeps the newest Posts for search, ordered by id: as many as limit says,
@@ -126,8 +136,9 @@ func (s *Server) Data(id string) []byte {
 // search.
 func parseEntry(raw []byte) (entry, bool) {
 	var m struct {
-		Data     json.RawMessage `json:"data"`
-		Includes json.RawMessage `json:"includes"`
+		Data     json.RawMessage   `json:"data"`
+		Includes json.RawMessage   `json:"includes"`
+		Errors   []json.RawMessage `json:"errors"`
 	}
 	var p struct {
 		ID        string    `json:"id"`
@@ -148,5 +159,9 @@ func parseEntry(raw []byte) (entry, bool) {
 	if at.IsZero() {
 		at = snowflakeTime(id)
 	}
-	return entry{id: id, at: at, data: bytes.Clone(m.Data), includes: bytes.Clone(m.Includes), doc: doc}, true
+	e := entry{id: id, at: at, data: bytes.Clone(m.Data), includes: bytes.Clone(m.Includes), doc: doc}
+	if len(m.Errors) > 0 {
+		e.fault = bytes.Clone(m.Errors[0])
+	}
+	return e, true
 }

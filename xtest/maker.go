@@ -94,7 +94,7 @@ func (m *maker) next(now time.Time, topics []string, rules []*rule) *post {
 		}
 	}
 	// Something that was added at random is not wanted: now without.
-	w.no |= (rulelang.IsRetweet | rulelang.IsReply | rulelang.IsQuote | rulelang.HasMedia | rulelang.HasImages | rulelang.HasVideos | rulelang.HasLinks | rulelang.HasHashtags | rulelang.HasMentions | rulelang.HasCashtags) &^ w.want
+	w.no |= (rulelang.IsRetweet | rulelang.IsReply | rulelang.IsQuote | rulelang.HasMedia | rulelang.HasImages | rulelang.HasVideos | rulelang.HasLinks | rulelang.HasHashtags | rulelang.HasMentions | rulelang.HasCashtags | rulelang.HasGeo) &^ w.want
 	return m.compose(id, now, w)
 }
 
@@ -114,11 +114,16 @@ func (m *maker) byHand(now time.Time, want Post) *post {
 	}
 	if want.Text == "" {
 		w.parts = topicWish(m.r, subjects).parts
-		return m.compose(m.id(now), now, w)
+	} else {
+		w.no = rulelang.IsRetweet | rulelang.IsReply | rulelang.IsQuote
+		w.no &^= w.want
 	}
-	w.no = rulelang.IsRetweet | rulelang.IsReply | rulelang.IsQuote
-	w.no &^= w.want
-	return m.composeText(m.id(now), now, w, want.Text)
+	p := m.composeText(m.id(now), now, w, want.Text)
+	if p.kind&rulelang.IsQuote != 0 && want.Quoted != "" {
+		p.quotes, p.refMissing = true, false
+		p.ref.text, p.ref.links, p.ref.media = want.Quoted, nil, nil
+	}
+	return p
 }
 
 // compose makes a Post with made-up text.
@@ -186,7 +191,8 @@ func (m *maker) composeText(id uint64, at time.Time, w wish, text string) *post 
 	p.annotations = annotations[from:min(len(annotations), from+r.IntN(5))]
 	p.sensitive = m.percent(4)
 	p.withheld = m.percent(1)
-	p.place = m.percent(3)
+	place := m.percent(3)
+	p.place = w.want&rulelang.HasGeo != 0 || place && w.no&rulelang.HasGeo == 0
 	p.poll = m.percent(2)
 	return p
 }

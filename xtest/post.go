@@ -19,6 +19,7 @@ type post struct {
 	kind         rulelang.Flag // rulelang.IsRetweet, rulelang.IsReply, rulelang.IsQuote or 0
 	ref          *post         // reposted, answered or quoted
 	refMissing   bool          // X could not read it: a partial error
+	quotes       bool          // ref was given by hand, and is looked at by the stream's rules
 	conversation uint64
 	mentioned    []*user
 	links        []link
@@ -50,7 +51,27 @@ func (p *post) doc() *rulelang.Doc {
 	if p.made != nil {
 		return p.made
 	}
-	d := rulelang.NewDoc(p.text, rulelang.FindEntities(p.text))
+	d := p.docOf(p.text)
+	p.made = d
+	return d
+}
+
+// quoting is what the stream's rules see of a quote, which is more than search
+// sees; nil if that is no more. (A quote of Rate's matches by its own text only.)
+func (p *post) quoting() *rulelang.Doc {
+	if !p.quotes {
+		return nil
+	}
+	return p.docOf(p.text + "\n" + p.ref.text)
+}
+
+// docOf is the doc of the Post with this text.
+func (p *post) docOf(text string) *rulelang.Doc {
+	d := rulelang.NewDoc(text, rulelang.FindEntities(text))
+	d.ID = strconv.FormatUint(p.id, 10)
+	if p.place {
+		d.Flags |= rulelang.HasGeo
+	}
 	d.From = [2]string{p.author.id, strings.ToLower(p.author.username)}
 	d.Lang = p.lang
 	d.Conversation = strconv.FormatUint(p.conversation, 10)
@@ -72,7 +93,6 @@ func (p *post) doc() *rulelang.Doc {
 			d.Flags |= rulelang.HasImages
 		}
 	}
-	p.made = d
 	return d
 }
 

@@ -96,6 +96,7 @@ type Post struct {
 	Author string // username
 	Lang   string
 	Kind   string // "retweet", "reply", "quote"; by default none of them
+	Quoted string // the text that a quote quotes: the stream's rules look at it too, search does not
 }
 
 // Post makes one Post and sends it to the streams whose rules it matches. It
@@ -120,13 +121,13 @@ type batch struct {
 
 func (b *batch) add(s *Server, p *post, rules []*rule) {
 	s.made.Add(1)
-	message, data, includes := p.encode()
-	d := p.doc()
+	message, data, includes, fault := p.encode()
+	e := entry{id: p.id, at: p.at, doc: p.doc(), streamed: p.quoting()}
 	// The message without its last brace, with the rules, is a line.
 	n := len(b.filtered)
 	b.filtered = append(b.filtered, message[:len(message)-1]...)
 	bare := len(b.filtered)
-	if b.filtered = appendRules(b.filtered, rules, d); len(b.filtered) == bare {
+	if b.filtered = appendRules(b.filtered, rules, e.seen()); len(b.filtered) == bare {
 		b.filtered = b.filtered[:n]
 	} else {
 		b.filtered = append(b.filtered, "}\r\n"...)
@@ -139,7 +140,8 @@ func (b *batch) add(s *Server, p *post, rules []*rule) {
 		b.ns++
 	}
 	// Copies, for the message they are part of has room to spare.
-	s.history.add(entry{id: p.id, at: p.at, data: bytes.Clone(data), includes: bytes.Clone(includes), doc: d})
+	e.data, e.includes, e.fault = bytes.Clone(data), bytes.Clone(includes), bytes.Clone(fault)
+	s.history.add(e)
 }
 
 // appendRules appends the member matching_rules, nothing if no rule matches.

@@ -6,13 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
-	"time"
-	"unicode/utf8"
-
-	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
-
-const maxQuery = 512
 
 var searchParams = []string{
 	"query", "start_time", "end_time", "since_id", "until_id", "max_results", "next_token", "pagination_token", "sort_order",
@@ -23,6 +17,7 @@ var searchParams = []string{
 type searchAnswer struct {
 	Data     []json.RawMessage `json:"data,omitempty"`
 	Includes json.RawMessage   `json:"includes,omitempty"`
+	Errors   []json.RawMessage `json:"errors,omitempty"`
 	Meta     searchMeta        `json:"meta"`
 }
 
@@ -34,63 +29,34 @@ type searchMeta struct {
 }
 
 func (s *Server) searchRecent(r *http.Request) Response {
-	q := r.URL.Query()
-	if resp, ok := checkParams(q, searchParams); !ok {
+	params := r.URL.Query()
+	if resp, ok := checkParams(params, searchParams); !ok {
 		return resp
 	}
-	refuse := func(param, why string) Response {
-		return invalidRequest(param, q.Get(param), fmt.Sprintf("The `%s` query parameter value [%s] %s", param, q.Get(param), why))
-	}
-	query := q.Get("query")
-	if n := utf8.RuneCountInString(query); n < 1 || n > maxQuery {
-		return refuse("query", fmt.Sprintf("is %d characters long, not between 1 and %d", n, maxQuery))
-	}
-	node, err := rulelang.Parse(query)
-	if err != nil {
-		return invalidRequest("query", query, "There were errors processing your request: "+err.Error())
+	q, refused, ok := s.parseQuery(params)
+	if !ok {
+		return refused
 	}
 	size := 10
-	if v := q.Get("max_results"); v != "" {
+	if v := params.Get("max_results"); v != "" {
+		var err error
 		if size, err = strconv.Atoi(v); err != nil || size < 10 || size > 100 {
-			return refuse("max_results", "is not between 10 and 100")
-		}
-	}
-	var since, until uint64 = 0, 1<<64 - 1
-	for param, id := range map[string]*uint64{"since_id": &since, "until_id": &until} {
-		if v := q.Get(param); v != "" {
-			if *id, err = strconv.ParseUint(v, 10, 64); err != nil {
-				return refuse(param, "is not a Post id")
-			}
-		}
-	}
-	var start, end time.Time
-	for param, t := range map[string]*time.Time{"start_time": &start, "end_time": &end} {
-		if v := q.Get(param); v != "" {
-			if *t, err = time.Parse(time.RFC3339, v); err != nil {
-				return refuse(param, "is not a time in ISO 8601")
-			}
+			return badParam(params, "max_results", "is not between 10 and 100")
 		}
 	}
 	for _, param := range []string{"next_token", "pagination_token"} {
-		if v := q.Get(param); v != "" {
+		if v := params.Get(param); v != "" {
 			last, err := strconv.ParseUint(v, 36, 64)
 			if err != nil {
-				return refuse(param, "is not valid")
+				return badParam(params, param, "is not valid")
 			}
-			until = min(until, last)
+			q.until = min(q.until, last)
 		}
 	}
 
 	var a searchAnswer
 	var inc includes
-	indexed := s.now().Add(-time.Duration(s.searchLate.Load()))
-	s.history.newest(func(e *entry) bool {
-		if e.id <= since {
-			return false
-		}
-		if e.at.After(indexed) || e.id >= until || !start.IsZero() && e.at.Before(start) || !end.IsZero() && !e.at.Before(end) || !node.Matches(e.doc) {
-			return true
-		}
+	s.find(q, func(e *entry) bool {
 		if len(a.Data) == size {
 			a.Meta.NextToken = fmt.Sprintf("%016s", strconv.FormatUint(mustID(a.Meta.OldestID), 36))
 			return false
@@ -102,6 +68,9 @@ func (s *Server) searchRecent(r *http.Request) Response {
 		a.Meta.OldestID = id
 		a.Data = append(a.Data, e.data)
 		inc.add(e.includes)
+		if e.fault != nil {
+			a.Errors = append(a.Errors, e.fault)
+		}
 		return true
 	})
 	a.Meta.ResultCount = len(a.Data)

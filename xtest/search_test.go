@@ -110,6 +110,9 @@ func TestSearchErrors(t *testing.T) {
 		{"query", "coop", "start_time", "yesterday"},
 		{"query", "coop", "next_token", "!"},
 		{"query", "coop", "page", "2"},
+		{"query", "coop sample:10"},
+		{"query", "coop", "since_id", "1000"},
+		{"query", "coop", "start_time", "2020-01-01T00:00:00Z"},
 	} {
 		if _, a := search(t, x, params...); a.status != 400 || a.Title != "Invalid Request" || len(a.Errors) != 1 {
 			t.Errorf("%.40q: %d %s", params, a.status, a.raw)
@@ -123,8 +126,8 @@ func TestSearchErrors(t *testing.T) {
 // What a client missed is found, and what was sent by hand too.
 func TestSearchFindsWhatWasMissed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		x := newServer(t, xtest.Rate(10), xtest.Topics("coop"))
-		addRule(t, x, "coop", "")
+		x := newServer(t, xtest.Rate(10))
+		addRule(t, x, "coop -is:retweet", "")
 		s := connect(t, x, streamPath)
 		last := s.next().Data.ID
 		s.body.Close()
@@ -166,6 +169,72 @@ func TestSearchFindsWhatWasSent(t *testing.T) {
 		for _, id := range []string{"1", "x", ""} {
 			if data := x.Data(id); data != nil {
 				t.Errorf("Data(%q) = %q", id, data)
+			}
+		}
+	})
+}
+
+// Search does not find all that the stream sends: no reposts, and no quotes for what
+// they quote. Counts are of what search finds.
+func TestSearchFindsLessThanTheStreamSends(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t)
+		addRule(t, x, "coop", "")
+		s := connect(t, x, streamPath)
+		plain := x.Post(xtest.Post{Text: "coop"})
+		repost := x.Post(xtest.Post{Text: "coop", Kind: "retweet"})
+		quote := x.Post(xtest.Post{Text: "look", Kind: "quote", Quoted: "the Coop is open"})
+		both := x.Post(xtest.Post{Text: "my coop", Kind: "quote", Quoted: "the Coop is open"})
+		x.Post(xtest.Post{Text: "look", Kind: "quote", Quoted: "nothing"})
+		for _, want := range []string{plain, repost, quote, both} {
+			line, err := s.line()
+			if err != nil || !strings.Contains(line, want) {
+				t.Errorf("the stream sends %q, %v; want %s", line, err, want)
+			}
+			if want == quote && !strings.Contains(line, `"text":"the Coop is open"`) {
+				t.Errorf("what it quotes is not included: %s", line)
+			}
+		}
+		ids, _ := search(t, x, "query", "coop")
+		if diff := cmp.Diff([]string{both, plain}, ids); diff != "" {
+			t.Errorf("search finds (-want +got):\n%s", diff)
+		}
+		time.Sleep(time.Second)
+		if a := call(t, x, "GET", "/2/tweets/counts/recent?query=coop", ""); !strings.Contains(a.raw, `"total_tweet_count":2`) {
+			t.Errorf("counts are of others: %s", a.raw)
+		}
+		if a := call(t, x, "GET", "/2/tweets/counts/recent?query=coop&since_id="+quote, ""); !strings.Contains(a.raw, `"total_tweet_count":1`) {
+			t.Errorf("counts do not look at since_id: %s", a.raw)
+		}
+	})
+}
+
+// What X could not read stands beside the Posts in search as it does in the stream.
+func TestSearchHasTheErrorsOfItsPosts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t)
+		addRule(t, x, "coop", "")
+		s := connect(t, x, streamPath)
+		found := 0
+		for found == 0 {
+			since := x.Post(xtest.Post{Text: "coop"})
+			s.next()
+			x.Post(xtest.Post{Text: "coop", Kind: "reply"})
+			line, err := s.line()
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, rest, has := strings.Cut(line, `,"errors":`)
+			_, a := search(t, x, "query", "coop", "since_id", since)
+			_, got, searched := strings.Cut(a.raw, `,"errors":`)
+			if has != searched {
+				t.Fatalf("the stream has\n%s\nsearch has\n%s", line, a.raw)
+			}
+			if has {
+				found++
+				if want, _, _ := strings.Cut(rest, `,"matching_rules"`); !strings.HasPrefix(got, want) {
+					t.Errorf("the stream has\n%s\nsearch has\n%s", want, got)
+				}
 			}
 		}
 	})

@@ -44,24 +44,16 @@ func (n *Node) positive() bool {
 	return n.standsAlone()
 }
 
-// documented are the operators that X's list has besides those known here
-// (https://docs.x.com/x-api/posts/filtered-stream/integrate/operators), each with
-// whether it can stand alone.
-var documented = map[string]bool{
-	"retweets_of": true, "context": true, "entity": true, "list": true, "place": true, "place_country": true,
-	"point_radius": true, "bounding_box": true, "bio": true, "bio_name": true, "bio_location": true,
-	"url_title": true, "url_description": true, "url_contains": true, "source": true, "embedding": true,
-	"in_reply_to_tweet_id": true, "retweets_of_tweet_id": true, "quotes_of_tweet_id": true,
-	"followers_count": true, "tweets_count": true, "following_count": true, "listed_count": true,
-	"sample": false, "embedding_threshold": false,
-}
-
 // foreign reads the value of an operator that is not known here: a text, a
 // phrase, or a list in brackets.
 func (p *parser) foreign(name string, pos int) (*Node, error) {
-	_, known := documented[name]
-	if !known {
+	switch o, known := operators[name]; {
+	case !known:
 		p.doubt(pos, "%s: is no operator that is known here: X may not know it either", name)
+	case !o.stream:
+		p.doubt(pos, "X's lists have %s: for search only", name)
+	case p.not && o.positive:
+		p.doubt(pos, "%s: can't be negated", name)
 	}
 	n := &Node{Kind: Operator, Op: name, Pos: pos}
 	at := p.i + 1
@@ -71,7 +63,7 @@ func (p *parser) foreign(name string, pos int) (*Node, error) {
 		if n.Value, err = p.quoted(); err != nil {
 			return nil, err
 		}
-		p.proximity()
+		_ = p.proximity()
 	case !p.end() && p.in[p.i] == '[':
 		n.Value = p.run(func(r rune) bool { return r != ']' })
 		if p.end() {

@@ -2,6 +2,7 @@ package rulelang_test
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -27,6 +28,8 @@ func TestWhatNoPlanOfXTakesIsRefusedWithItsPlace(t *testing.T) {
 		"-cats -dogs":             {1, "nothing here can stand alone"},
 		"lang:en":                 {1, "nothing here can stand alone"},
 		"sample:10 is:reply":      {1, "nothing here can stand alone"},
+		"has:links OR is:retweet": {1, "nothing here can stand alone"},
+		"embedding_threshold:0.4": {1, "nothing here can stand alone"},
 		"cats lang:":              {11, "nothing follows lang:"},
 		"cats bio:":               {10, "nothing follows bio:"},
 		"cats bounding_box:[1 2":  {19, "missing ']'"},
@@ -44,23 +47,34 @@ func TestWhatNoPlanOfXTakesIsRefusedWithItsPlace(t *testing.T) {
 // X knows more than is known here: what it may take is not kept from it.
 func TestWhatXMayTakeIsADoubt(t *testing.T) {
 	for value, doubts := range map[string][]int{
-		"cats OR #cats lang:en":                      nil,
-		`(cats OR "big cat") -is:retweet has:images`: nil,
-		`"social media"~5 cats`:                      nil,
-		`bio:"likes cats" place_country:NL`:          nil,
-		"cats bounding_box:[-1.2 3.4 5.6 7.8]":       nil,
-		"point_radius:[-1.2 3.4 5mi]":                nil,
-		"cats nosuch:operator":                       {6},
-		"cats is:nullcast":                           {9},
-		"cats lang:klingon":                          {11},
-		"coca-cola":                                  {5},
-		"c++ (d)":                                    {2},
-		"cats AND dogs":                              {6},
-		"cats or dogs":                               {6},
-		"the":                                        {1},
-		"cats OR lang:en":                            {9},
-		"# cats":                                     {1},
-		"cats &dogs":                                 {6},
+		"cats OR #cats lang:en":                        nil,
+		`(cats OR "big cat") -is:retweet has:images`:   nil,
+		`"social media"~5 cats`:                        nil,
+		`bio:"likes cats" place_country:NL`:            nil,
+		"cats bounding_box:[-1.2 3.4 5.6 7.8]":         nil,
+		"point_radius:[-1.2 3.4 5mi]":                  nil,
+		"cats nosuch:operator":                         {6},
+		"cats -is:nullcast has:geo -has:video_link":    nil,
+		"cats is:nullcast":                             {6},
+		"cats -(dogs OR cows)":                         {6},
+		`"social media"~7`:                             {16},
+		`"social media"~`:                              {16},
+		"cats sample:15":                               nil,
+		"cats -sample:15":                              {7},
+		"cats sample:0":                                {13},
+		`cats -embedding:"big cats"`:                   {7},
+		"min_followers:1000 from_affiliate_of:X":       nil,
+		"cats list:123":                                {6},
+		"quotes_of_tweet_id:1539382664746020864":       {1},
+		"cats lang:klingon":                            {11},
+		"coca-cola":                                    {5},
+		"c++ (d)":                                      {2},
+		"cats AND dogs":                                {6},
+		"cats or dogs":                                 {6},
+		"the":                                          {1},
+		"cats OR lang:en":                              {9},
+		"# cats":                                       {1},
+		"cats &dogs":                                   {6},
 		"cats " + strings.Repeat("a", 1020) + " lang:": nil,
 	} {
 		got, err := rulelang.Check(value)
@@ -88,15 +102,123 @@ func TestWhatXMayTakeIsADoubt(t *testing.T) {
 	}
 }
 
+// Each operator of X's two lists is taken where they have it, and stands alone where
+// they say so. The lists are those of August 2026.
+func TestOperatorsAreThoseOfXsLists(t *testing.T) {
+	both := `pepsi|😃|"coca cola"|#fanart|@XDevelopers|$twtr|from:XDevelopers|to:api|retweets_of:XDevelopers|url:"https://developer.x.com"|` +
+		`context:10.799022225751871488|context:47.*|entity:"Michael Jordan"|conversation_id:1334987486343299072|place:"new york city"|place_country:US|` +
+		`point_radius:[2.355128 48.861118 16km]|bounding_box:[-105.301758 39.964069 -105.178505 40.09455]|` +
+		`in_reply_to_tweet_id:1539382664746020864|retweets_of_tweet_id:1539382664746020864`
+	stream := `"social media"~5|from_affiliate_of:XDevelopers|to_affiliate_of:XDevelopers|url_title:snow|url_description:weather|url_contains:photos|` +
+		`bio:"data engineer"|bio_name:phd|bio_location:nyc|min_followers:1000|followers_count:1000..10000|tweets_count:1000..10000|` +
+		`following_count:1000..10000|listed_count:10..100|source:"X for iPhone"|embedding:"climate change policy"`
+	search := `list:123|quotes_of_tweet_id:1539382664746020864|min_likes:100|min_replies:10|min_reposts:50`
+	narrows := `is:retweet|is:reply|is:quote|is:verified|-is:nullcast|has:hashtags|has:cashtags|has:links|has:mentions|has:media|has:images|` +
+		`has:video_link|has:geo|lang:en|lang:zh-TW`
+	streamNarrows := `sample:15|embedding_threshold:0.45`
+	for _, c := range []struct {
+		list                  string
+		alone, stream, search bool
+	}{
+		{both, true, true, true}, {stream, true, true, false}, {search, true, false, true},
+		{narrows, false, true, true}, {streamNarrows, false, true, false},
+	} {
+		for example := range strings.SplitSeq(c.list, "|") {
+			rule := example
+			if !c.alone {
+				if _, err := rulelang.Check(rule); err == nil {
+					t.Errorf("Check(%q) takes what can't stand alone", rule)
+				}
+				rule = "cats " + rule
+			}
+			doubts, err := rulelang.Check(rule)
+			if err != nil || len(doubts) == 0 != c.stream {
+				t.Errorf("Check(%q) = %v, %v; on the list of the stream: %v", rule, doubts, err, c.stream)
+			}
+			if why := rulelang.Unsearchable(rule); why == "" != c.search {
+				t.Errorf("Unsearchable(%q) = %q; on the list of search: %v", rule, why, c.search)
+			}
+			if rulelang.Unsearchable(`"`+strings.ReplaceAll(rule, `"`, `\"`)+`"`) != "" {
+				t.Errorf("%q: what stands in quotes is no operator", rule)
+			}
+		}
+	}
+	if why := rulelang.Unsearchable("cats (dogs OR -url_contains:a)"); why != "url_contains:" {
+		t.Errorf("Unsearchable() = %q", why)
+	}
+	for _, rule := range []string{"cats nosuch:x", "((", ""} {
+		if why := rulelang.Unsearchable(rule); why != "" {
+			t.Errorf("Unsearchable(%q) = %q, though nothing is known of it", rule, why)
+		}
+	}
+}
+
+func TestQueriesAreNotRules(t *testing.T) {
+	if _, err := rulelang.Parse("cats sample:15"); err != nil {
+		t.Error(err)
+	}
+	_, err := rulelang.ParseQuery("cats (dogs OR sample:15)")
+	if err == nil || !strings.Contains(err.Error(), "invalid operator 'sample'") || !strings.Contains(err.Error(), "(at position 15)") {
+		t.Errorf("ParseQuery() of what search does not know = %v", err)
+	}
+	for _, query := range []string{"cats -is:retweet", "has:media"} {
+		_, rule := rulelang.Parse(query)
+		if _, err := rulelang.ParseQuery(query); (err == nil) != (rule == nil) {
+			t.Errorf("ParseQuery(%q) = %v, Parse() = %v", query, err, rule)
+		}
+	}
+}
+
+func TestExcludes(t *testing.T) {
+	for rule, want := range map[string]bool{
+		"cats -is:retweet":                         true,
+		"cats -IS:RETWEET":                         true,
+		"(cats -is:retweet) OR (dogs -is:retweet)": true,
+		"(cats -is:retweet) OR dogs":               false,
+		"cats -(is:reply OR is:retweet)":           true,
+		"cats -(is:reply is:retweet)":              false,
+		"cats is:retweet":                          false,
+		`cats "-is:retweet"`:                       false,
+		"cats -is:quote":                           false,
+		"-is:retweet (cats OR bio:x)":              true,
+		"((":                                       false,
+	} {
+		if got := rulelang.Excludes(rule, rulelang.IsRetweet); got != want {
+			t.Errorf("Excludes(%q, IsRetweet) = %v", rule, got)
+		}
+	}
+}
+
+// The part that sample: takes is of the size that it says, and does not change.
+func TestSample(t *testing.T) {
+	n, err := rulelang.Parse("cats sample:15")
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := 0
+	for i := range 10_000 {
+		doc := &rulelang.Doc{ID: strconv.Itoa(1539382664746020864 + i), Words: " cats "}
+		if n.Matches(doc) {
+			in++
+		}
+		if n.Matches(doc) != n.Matches(doc) {
+			t.Fatal("the same Post is in and out")
+		}
+	}
+	if in < 1300 || in > 1700 {
+		t.Errorf("sample:15 matches %d of 10,000", in)
+	}
+}
+
 func TestPostDocReadsWhatXSends(t *testing.T) {
-	data := `{"id":"2","text":"RT @b: short…","author_id":"7","lang":"EN","referenced_tweets":[{"type":"retweeted","id":"1"}],
+	data := `{"id":"2","text":"RT @b: short…","author_id":"7","lang":"EN","geo":{"place_id":"p"},"referenced_tweets":[{"type":"retweeted","id":"1"}],
 		"entities":{"urls":[{"url":"https://t.co/x","expanded_url":"https://Example.com/page"}]}}`
 	includes := `{"users":[{"id":"7","username":"Ann","verified":true}],"media":[{"type":"video"}],"tweets":[{"id":"1","text":"short…","note_tweet":{"text":"short and then #Cats"}}]}`
 	doc, err := rulelang.PostDoc([]byte(data), []byte(includes))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, rule := range []string{"#cats", "from:ann is:retweet", "from:7", "cats is:verified has:videos lang:en", "url:example.com has:links"} {
+	for _, rule := range []string{"#cats", "from:ann is:retweet", "from:7", "cats has:geo -is:nullcast", "cats has:video_link", "cats is:verified has:videos lang:en", "url:example.com has:links"} {
 		n, err := rulelang.Parse(rule)
 		if err != nil {
 			t.Fatal(err)

@@ -43,6 +43,8 @@ type Node struct {
 	Value    string // as written, without quotes
 	Folded   string // for comparing
 	Pos      int
+
+	near bool // a phrase whose words need only be near each other
 }
 
 // Parse reads a rule of the operators that the simulator has. The error is an
@@ -92,6 +94,7 @@ type parser struct {
 
 	lenient bool // what X may know, though it is not known here, is a doubt
 	doubts  []*Error
+	not     bool // what is read stands behind a "-"
 }
 
 // doubt notes what X may refuse. It reports whether the parser goes on.
@@ -180,11 +183,15 @@ func (p *parser) unary(depth int) (*Node, error) {
 			return nil, p.fail(pos, "no viable alternative at character '-'")
 		}
 	}
+	p.not = not
 	n, err := p.primary(depth)
 	if err != nil {
 		return nil, err
 	}
 	if not {
+		if n.Kind == And || n.Kind == Or {
+			p.doubt(pos, "X wants no group negated: put a - before each of its parts")
+		}
 		n = &Node{Kind: Not, Children: []*Node{n}, Pos: pos}
 	}
 	return n, nil
@@ -216,7 +223,7 @@ func (p *parser) primary(depth int) (*Node, error) {
 		if n.Folded == " " && (strings.TrimSpace(s) == "" || !p.doubt(pos, "there is no letter or digit in this phrase")) {
 			return nil, p.fail(pos, "Quoted phrase has no words")
 		}
-		p.proximity()
+		n.near = p.proximity()
 		return n, nil
 	case r == '#' || r == '@' || r == '$':
 		p.i++
@@ -271,11 +278,17 @@ func (p *parser) odd(pos int) *Node {
 }
 
 // proximity passes by what may follow a phrase, as in "social media"~5.
-func (p *parser) proximity() {
-	if p.lenient && !p.end() && p.in[p.i] == '~' {
-		p.i++
-		p.run(func(r rune) bool { return '0' <= r && r <= '9' })
+func (p *parser) proximity() bool {
+	if !p.lenient || p.end() || p.in[p.i] != '~' {
+		return false
 	}
+	p.i++
+	pos := p.i + 1
+	n := p.run(func(r rune) bool { return '0' <= r && r <= '9' })
+	if len(n) != 1 || n[0] < '1' || n[0] > '6' {
+		p.doubt(pos, "X takes ~1 to ~6 behind a phrase")
+	}
+	return true
 }
 
 func (p *parser) run(f func(rune) bool) string {
@@ -306,25 +319,13 @@ func (p *parser) quoted() (string, error) {
 	return "", p.fail(pos, "missing closing '\"' for the quoted phrase")
 }
 
-// operators are those with a colon, each with what its value may be.
-var operators = map[string]func(string) bool{
-	"from":            isAccount,
-	"to":              isAccount,
-	"url":             func(v string) bool { return v != "" },
-	"conversation_id": isDigits,
-	"lang":            isLanguage,
-	"is":              oneOf("retweet", "reply", "quote", "verified"),
-	"has":             oneOf("media", "images", "videos", "links", "hashtags", "mentions", "cashtags"),
-}
-
 func (p *parser) operator(name string, pos int) (*Node, error) {
-	valid, ok := operators[name]
-	if !ok && p.lenient {
+	o := operators[name]
+	if o.value == nil && p.lenient {
 		return p.foreign(name, pos)
 	}
-	if !ok {
-		return nil, p.fail(pos, "Reference to invalid operator '%s'. Operator is not available in current product or product packaging. "+
-			"Please refer to complete available operator list at https://docs.x.com/x-api/posts/filtered-stream/integrate/operators", name)
+	if o.value == nil {
+		return nil, p.invalid(name, pos)
 	}
 	var value string
 	at := p.i + 1
@@ -343,37 +344,25 @@ func (p *parser) operator(name string, pos int) (*Node, error) {
 	if folded == "" && p.lenient {
 		return nil, p.fail(at, "nothing follows %s:", name)
 	}
-	if !valid(folded) && !p.doubt(at, "%q may be no value for %s:", value, name) {
+	if !o.value(folded) && !p.doubt(at, "%q may be no value for %s:", value, name) {
 		if name == "is" || name == "has" {
 			return nil, p.fail(pos, "Reference to invalid operator '%s:%s'. Operator is not available in current product or product packaging", name, value)
 		}
 		return nil, p.fail(at, "Invalid value '%s' for operator '%s'", value, name)
 	}
+	if sign := name + ":" + folded; sign == "is:nullcast" && !p.not && !p.doubt(pos, "is:nullcast is to be negated") {
+		return nil, p.fail(pos, "The operator 'is:nullcast' must be negated")
+	}
+	if p.not && o.positive && !p.doubt(pos, "%s: can't be negated", name) {
+		return nil, p.fail(pos, "The operator '%s' can not be negated", name)
+	}
 	return &Node{Kind: Operator, Op: name, Value: value, Folded: folded, Pos: pos}, p.boundary()
 }
 
-func oneOf(values ...string) func(string) bool {
-	return func(v string) bool {
-		for _, w := range values {
-			if v == w {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-func isDigits(v string) bool {
-	return v != "" && strings.Trim(v, "0123456789") == ""
-}
-
-func isAccount(v string) bool {
-	return v != "" && len(v) <= 20 && strings.Trim(v, "abcdefghijklmnopqrstuvwxyz0123456789_") == ""
-}
-
-func isLanguage(v string) bool {
-	main, region, _ := strings.Cut(v, "-")
-	return len(main) >= 2 && len(main) <= 3 && strings.Trim(v, "abcdefghijklmnopqrstuvwxyz-") == "" && len(region) <= 4
+// invalid is X's error for an operator that it does not know there.
+func (p *parser) invalid(name string, pos int) error {
+	return p.fail(pos, "Reference to invalid operator '%s'. Operator is not available in current product or product packaging. "+
+		"Please refer to complete available operator list at https://docs.x.com/x-api/posts/filtered-stream/integrate/operators", name)
 }
 
 // stopWords can't make a rule by themselves.
@@ -406,8 +395,8 @@ func (n *Node) standsAlone() bool {
 	case Not:
 		return false
 	case Operator:
-		alone, known := documented[n.Op]
-		return alone || !known && n.Op != "lang" && n.Op != "is" && n.Op != "has"
+		o, known := operators[n.Op]
+		return o.alone || !known
 	}
 	return !stopWords[n.Folded]
 }

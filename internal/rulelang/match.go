@@ -1,7 +1,9 @@
 package rulelang
 
 import (
+	"hash/fnv"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -9,6 +11,7 @@ import (
 // Doc is what rules and queries look at in a Post. Strings are folded to lower
 // case.
 type Doc struct {
+	ID           string
 	Words        string // of the full text, as fold gives them
 	Hashtags     []string
 	Mentions     []string
@@ -37,6 +40,8 @@ const (
 	HasHashtags
 	HasMentions
 	HasCashtags
+	HasGeo
+	IsNullcast // never set: X sends promotional Posts to nobody
 )
 
 // Flags are the operators that ask for a flag.
@@ -44,6 +49,7 @@ var Flags = map[string]Flag{
 	"is:retweet": IsRetweet, "is:reply": IsReply, "is:quote": IsQuote, "is:verified": IsVerified,
 	"has:images": HasImages, "has:videos": HasVideos, "has:media": HasMedia, "has:links": HasLinks,
 	"has:hashtags": HasHashtags, "has:mentions": HasMentions, "has:cashtags": HasCashtags,
+	"has:video_link": HasVideos, "has:geo": HasGeo, "is:nullcast": IsNullcast,
 }
 
 // Matches reports whether a Post is what the rule asks for.
@@ -83,6 +89,12 @@ func (n *Node) Matches(d *Doc) bool {
 		return n.Folded == d.Lang
 	case "conversation_id":
 		return n.Folded == d.Conversation
+	case "sample":
+		// X says of none which it is; the same Post is always in or out.
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(d.ID))
+		percent, _ := strconv.Atoi(n.Folded)
+		return int(h.Sum32()%100) < percent
 	case "url":
 		return slices.ContainsFunc(d.URLs, func(u string) bool { return strings.Contains(u, n.Folded) })
 	}

@@ -22,8 +22,9 @@ type post struct {
 			Unwound  string `json:"unwound_url"`
 		} `json:"urls"`
 	} `json:"entities"`
-	Referenced     []reference `json:"referenced_tweets"`
-	ReferencedPost []reference `json:"referenced_posts"`
+	Geo            json.RawMessage `json:"geo"`
+	Referenced     []reference     `json:"referenced_tweets"`
+	ReferencedPost []reference     `json:"referenced_posts"`
 }
 
 type note struct {
@@ -79,7 +80,10 @@ func PostDoc(data, includes []byte) (*Doc, error) {
 	d := NewDoc(text, FindEntities(text))
 	d.Flags |= flags
 	d.Lang, d.Conversation = strings.ToLower(p.Lang), p.Conversation
-	d.From[0], d.To[0] = p.AuthorID, p.ReplyTo
+	d.From[0], d.To[0], d.ID = p.AuthorID, p.ReplyTo, p.ID
+	if len(p.Geo) > 0 && string(p.Geo) != "null" {
+		d.Flags |= HasGeo
+	}
 	for _, u := range p.Entities.URLs {
 		d.Flags |= HasLinks
 		d.URLs = append(d.URLs, strings.ToLower(u.URL), strings.ToLower(u.Expanded), strings.ToLower(u.Unwound))

@@ -21,7 +21,15 @@ import (
 // Recovered set; that some come twice does no harm, and X bills them once a day.
 // What is not asked for, or not to be had, is logged as a gap that stays, with
 // the command that fills it: what lies beyond these limits; reposts, which search
-// leaves out; rules that search does not take; the sampled stream.
+// leaves out; quotes that match only by what they quote, where search does not look;
+// rules that search does not take, for their length or an operator such as sample:;
+// the sampled stream. On the other hand, for a rule "café" search finds "cafe" too.
+//
+// X answers 450 searches in 15 minutes, of up to 100 Posts each: at most 45,000
+// Posts, whatever the limit of Posts says. Each rule takes a search of its own, so
+// that a recovery with 450 rules takes 15 minutes at least, and one that is far
+// behind a stream of more than 50 Posts a second falls behind further. It waits as
+// X's x-rate-limit headers say, and the live stream goes on meanwhile.
 func Recover(back time.Duration, posts int) Option {
 	return func(c *config) { c.back, c.posts = back, posts }
 }

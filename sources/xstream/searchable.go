@@ -2,9 +2,9 @@ package xstream
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 )
 
 // flagRules says at the start for which rules recovery is not to be had.
@@ -12,13 +12,16 @@ func (s *Source) flagRules() {
 	if s.sample || s.back == 0 {
 		return
 	}
-	reposts := 0
+	reposts, quotes := 0, 0
 	for _, r := range s.active() {
 		if why := unsearchable(r.Value); why != "" {
 			s.refuseRule(r, why)
 		}
 		if wantsReposts(r.Value) {
 			reposts++
+		}
+		if wantsQuoted(r.Value) {
+			quotes++
 		}
 	}
 	s.mu.Lock()
@@ -27,6 +30,9 @@ func (s *Source) flagRules() {
 	s.mu.Unlock()
 	if reposts > 0 && !said {
 		s.logger.Info("reposts that are missed are not recovered, for search leaves them out", "rules", reposts)
+	}
+	if quotes > 0 && !said {
+		s.logger.Info("quotes that match only by what they quote are not recovered when they are missed, for search does not look there", "rules", quotes)
 	}
 }
 
@@ -56,6 +62,9 @@ func (s *Source) missing() (what []string) {
 		case wantsReposts(r.Value):
 			what = append(what, s.clean(r.Tag)+": reposts")
 		}
+		if !refused && wantsQuoted(r.Value) {
+			what = append(what, s.clean(r.Tag)+": quotes that match by what they quote")
+		}
 	}
 	return what
 }
@@ -66,24 +75,15 @@ func unsearchable(value string) string {
 	if n := len([]rune(value)); n > longestQuery {
 		return fmt.Sprintf("search takes queries of %d characters, and it has %d", longestQuery, n)
 	}
-	for _, word := range strings.FieldsFunc(withoutQuoted(value), func(r rune) bool { return r == ' ' || r == '\t' || r == '(' || r == ')' }) {
-		if strings.HasPrefix(strings.TrimPrefix(word, "-"), "sample:") {
-			return "search knows no sample:"
-		}
+	if what := rulelang.Unsearchable(value); what != "" {
+		return "search knows no " + what
 	}
 	return ""
 }
 
 // wantsReposts reports whether a rule matches reposts, which search leaves out.
-func wantsReposts(value string) bool { return !strings.Contains(withoutQuoted(value), "-is:retweet") }
+func wantsReposts(value string) bool { return !rulelang.Excludes(value, rulelang.IsRetweet) }
 
-// withoutQuoted takes out what stands in quotes.
-func withoutQuoted(value string) string {
-	var b strings.Builder
-	for i, part := range strings.Split(value, `"`) {
-		if i%2 == 0 {
-			b.WriteString(part)
-		}
-	}
-	return b.String()
-}
+// wantsQuoted reports whether a rule matches quotes for what they quote, where
+// search does not look.
+func wantsQuoted(value string) bool { return !rulelang.Excludes(value, rulelang.IsQuote) }
