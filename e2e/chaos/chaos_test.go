@@ -87,7 +87,7 @@ func run(t *testing.T, v variant, seconds int, wrong func(c *chaos, end time.Tim
 	dir := t.TempDir()
 	f := &file{path: filepath.Join(dir, "posts.ndjson")}
 	s := supervise(t, x, slices.Concat([]string{
-		"--api-url", x.URL, "--tag", "coop", "--rule", "cats=cats OR #cats", "--recover", "15m/1000000", "--log-format", "json",
+		"--api-url", x.URL, "--rule", "coop=(coop OR #coop) -is:retweet", "--rule", "cats=(cats OR #cats) -is:retweet", "--recover", "15m/1000000", "--log-format", "json",
 		"--to", "file:" + f.path, "--to", r.URL,
 	}, v.flags(dir), more)...)
 	c := &chaos{T: t, x: x, service: s, posts: int64(limit)}

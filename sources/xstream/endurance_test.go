@@ -40,7 +40,7 @@ func TestADayOfFaults(t *testing.T) {
 			open.Add(1)
 			return &counted{Conn: c, open: &open}, nil
 		}
-		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.Gzip())...)
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals, xstream.Gzip())...)
 		s.mu.Lock()
 		s.idOnly = true
 		s.mu.Unlock()
