@@ -200,7 +200,7 @@ func TestFailures(t *testing.T) {
 		"no rules":                  {args: []string{}, want: "the filtered stream needs a rule"},
 		"invalid rule":              {args: []string{"--rule", "a=(b"}, want: `X refuses the rule "(b" (tag "a")`, code: 2},
 		"a file below a file":       {args: []string{"--tag", "coop", "--to", "file:bearer.txt/x"}, want: "open sink file:"},
-		"the same as JSON":          {args: []string{"--rule", "a=b is:nullcast", "--log-format", "json"}, want: `\"a\"): Reference to invalid operator`},
+		"the same as JSON":          {args: []string{"--rule", "a=b nosuch:c", "--log-format", "json"}, want: `\"a\"): Reference to invalid operator`},
 		"rules list refused":        {args: []string{"rules", "list"}, server: func(x *xtest.Server) { x.Fail(rulesPath, -1, xtest.Problem(401)) }, want: "the token is refused"},
 		"rules add refused":         {args: []string{"rules", "add", "a=lang:en"}, want: `X refuses the rule "lang:en" (tag "a")`},
 		"rules delete of no rule":   {args: []string{"rules", "delete", "1"}, want: "X did not delete 1 of 1"},
