@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -148,6 +149,21 @@ func TestToHTTPSigned(t *testing.T) {
 			}
 		})
 	}
+}
+
+// The proxy that the environment names is used.
+func TestToHTTPByProxy(t *testing.T) {
+	var posts atomic.Int64
+	proxy := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.String() == "http://posts.example/in" && r.Method == http.MethodPost {
+			posts.Add(1)
+		}
+	}))
+	defer proxy.Close()
+	x := newServer(t, xtest.Rate(100))
+	p := command{env: []string{"HTTP_PROXY=" + proxy.URL}, args: []string{"--api-url", x.URL, "--tag", "coop", "--to", "http://posts.example/in"}}.start(t)
+	p.eventually("Posts come to the proxy", func() bool { return posts.Load() > 5 })
+	p.stop(os.Interrupt)
 }
 
 // A receiver that fails for a while loses nothing, and what is said about it

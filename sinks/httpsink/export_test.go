@@ -25,3 +25,12 @@ func Public(addr netip.Addr) bool { return public(addr) }
 
 // PublicDialer returns the dialer of PublicOnly.
 func PublicDialer() *net.Dialer { return publicDialer() }
+
+// Proxied reports whether the sink's own transport uses proxies.
+func (s *Sink) Proxied() bool { return s.own.Proxy != nil }
+
+// Plain makes the sink's own transport speak HTTP/2 without TLS.
+func (s *Sink) Plain() {
+	s.own.Protocols = new(http.Protocols)
+	s.own.Protocols.SetUnencryptedHTTP2(true)
+}

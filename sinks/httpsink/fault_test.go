@@ -303,6 +303,74 @@ func TestConnectionsThatDiedWithoutAWord(t *testing.T) {
 	})
 }
 
+// The same for the one connection of HTTP/2, on which there is always a request
+// under way.
+func TestHTTP2ThatDiedWithoutAWord(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		protocols := new(http.Protocols)
+		protocols.SetUnencryptedHTTP2(true)
+		l := memnet.Listen()
+		var serving sync.WaitGroup
+		server := &http.Server{Protocols: protocols, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.ProtoMajor != 2 {
+				t.Errorf("%s", r.Proto)
+			}
+			w.WriteHeader(http.StatusNoContent)
+		})}
+		serving.Go(func() { _ = server.Serve(l) })
+		var dead atomic.Bool // the first connection
+		s := sink(t, "http://127.0.0.1/")
+		s.Plain()
+		s.Dial(func(ctx context.Context, network, addr string) (net.Conn, error) {
+			conn, err := l.Dial(ctx, network, addr)
+			if err == nil && l.Dials() == 1 {
+				conn = &mute{conn, &dead}
+			}
+			return conn, err
+		})
+		deliver := func() error {
+			ctx, cancel := context.WithTimeout(t.Context(), 15*time.Second)
+			defer cancel()
+			return s.Deliver(ctx, posts(1, 1))
+		}
+		if err := deliver(); err != nil {
+			t.Fatal(err)
+		}
+		dead.Store(true)
+		begin := time.Now()
+		var calls sync.WaitGroup
+		for i := range 8 {
+			calls.Go(func() {
+				time.Sleep(time.Duration(i) * 3 * time.Second)
+				for deliver() != nil && time.Since(begin) < 10*time.Minute {
+					time.Sleep(time.Second)
+				}
+			})
+		}
+		calls.Wait()
+		if took := time.Since(begin); took > time.Minute {
+			t.Errorf("delivered after %v", took)
+		}
+		_ = s.Close()
+		_ = server.Close()
+		serving.Wait()
+	})
+}
+
+// mute is a connection on which nothing goes through any more, and nobody hears of
+// it.
+type mute struct {
+	net.Conn
+	dead *atomic.Bool
+}
+
+func (m *mute) Write(p []byte) (int, error) {
+	if m.dead.Load() {
+		return len(p), nil
+	}
+	return m.Conn.Write(p)
+}
+
 // A server that hangs up on every request is asked once a Deliver.
 func TestAServerThatHangsUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -86,11 +86,11 @@ func TestHostileAnswers(t *testing.T) {
 							ctx, cancel := context.WithCancel(ended)
 							defer cancel()
 							defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+							r, err := http.ReadRequest(bufio.NewReader(conn))
+							if err != nil {
+								return
+							}
 							if !c.unread {
-								r, err := http.ReadRequest(bufio.NewReader(conn))
-								if err != nil {
-									return
-								}
 								_, _ = io.Copy(io.Discard, r.Body)
 							}
 							c.answer(ctx, conn)
@@ -124,12 +124,12 @@ func TestHostileAnswers(t *testing.T) {
 }
 
 // An answer is not unpacked by the sink's own client, and by another only as far as
-// it is read.
+// it is read: the end of it, by which it would be good, is not seen.
 func TestABombForAnAnswer(t *testing.T) {
 	var bomb bytes.Buffer
 	z := gzip.NewWriter(&bomb)
 	_, _ = io.WriteString(z, `{"messages":[`)
-	_, _ = z.Write(bytes.Repeat([]byte(" "), 200<<20))
+	_, _ = z.Write(bytes.Repeat([]byte(" "), 16<<20))
 	_, _ = io.WriteString(z, `]}`)
 	_ = z.Close()
 	synctest.Test(t, func(t *testing.T) {
@@ -152,7 +152,7 @@ func TestABombForAnAnswer(t *testing.T) {
 
 // An answer that takes long to clean: of what was sent, of one letter, of secrets.
 func TestAnswersThatAreHardToRead(t *testing.T) {
-	const posts = 1_000
+	const posts = 200
 	var batch []*tweetstream.Tweet
 	for i := range posts {
 		batch = append(batch, parse(fmt.Sprintf(`{"data":{"id":"%d","text":%q}}`, i, strings.Repeat("abcdefghijkl ", 180))))

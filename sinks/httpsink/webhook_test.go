@@ -213,6 +213,30 @@ func TestThrottling(t *testing.T) {
 	})
 }
 
+// Calls that are throttled at the same time double the wait once, and a success
+// ends that.
+func TestThrottlingInParallel(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Now()
+		var mu sync.Mutex
+		var at []int
+		rec := receive(t, func(w http.ResponseWriter, r *http.Request, n int) {
+			mu.Lock()
+			defer mu.Unlock()
+			at = append(at, int(time.Since(begin)/time.Second))
+			if n < 12 || n == 16 {
+				w.WriteHeader(http.StatusTooManyRequests)
+			}
+		})
+		s := rec.sink(t)
+		run(t, s, posts(1, 4), tweetstream.Parallel(4))
+		run(t, s, posts(5, 5))
+		if diff := cmp.Diff([]int{0, 0, 0, 0, 1, 1, 1, 1, 3, 3, 3, 3, 7, 7, 7, 7, 7, 8}, at); diff != "" {
+			t.Errorf("requests at (-want +got):\n%s", diff)
+		}
+	})
+}
+
 // A receiver that refuses every Post is spoken of, after five of them and then
 // less and less often.
 func TestAReceiverThatRefusesEverything(t *testing.T) {
@@ -415,6 +439,9 @@ func TestPublicOnly(t *testing.T) {
 	case <-accepted:
 		t.Error("a connection came")
 	default:
+	}
+	if sink(t, "https://example.com", httpsink.PublicOnly()).Proxied() || !sink(t, "https://example.com").Proxied() {
+		t.Error("proxies are used with PublicOnly, or never")
 	}
 	if s, err := httpsink.New("https://example.com", httpsink.PublicOnly(), httpsink.Client(&http.Client{Transport: &http.Transport{}})); err == nil {
 		t.Errorf("New() with a Transport = %v", s)

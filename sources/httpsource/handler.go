@@ -127,12 +127,11 @@ func foreign() *refusal {
 // take brings what a request holds into the log.
 func (s *Source) take(w http.ResponseWriter, r *http.Request) (t taken, _ *refusal) {
 	// Before anything else, for the server reads on in a body that is refused.
-	control := http.NewResponseController(w)
 	limit := bodyTime
 	if s.x != nil && webhook.HasX(r.Header) {
 		limit = bodyTimeX
 	}
-	_ = control.SetReadDeadline(time.Now().Add(limit)) // not every server can
+	_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(limit)) // not every server can
 	f, refused := s.admit(r)
 	if refused != nil {
 		return t, refused
@@ -148,8 +147,6 @@ func (s *Source) take(w http.ResponseWriter, r *http.Request) (t taken, _ *refus
 	if refused := s.read(&b, w, r, f); refused != nil {
 		return t, refused
 	}
-	// An old deadline would end the wait for the log.
-	_ = control.SetReadDeadline(time.Time{})
 
 	t.byX = f.signed == byX
 	mac, refused := s.verify(f.signed, r, b.data)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -345,7 +346,7 @@ func TestTheSenderGoesWhileTheLogIsHeld(t *testing.T) {
 			t.Errorf("Do() = %v", err)
 		}
 		synctest.Wait()
-		<-r.full
+		time.AfterFunc(time.Second, func() { <-r.full })
 		if a := r.post(one, message(2)); a.status != http.StatusNoContent {
 			t.Errorf("answered %d %s: the request before holds its place", a.status, a.text)
 		}
@@ -485,15 +486,76 @@ func TestOverSockets(t *testing.T) {
 func TestTweetsShareNoMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t)
-		if a := r.post(batch, message(1)+"\n"+message(2)+"\n"); a.status != http.StatusNoContent {
-			t.Errorf("answered %d", a.status)
-		}
-		r.stop()
-		for _, tw := range r.got() {
-			if spare := cap(tw.Raw) - len(tw.Raw); spare > 64 {
-				t.Errorf("%d bytes behind a message of %d", spare, len(tw.Raw))
+		body := message(1) + strings.Repeat("\n", 4<<20)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for range 10 {
+			if a := r.post(batch, body); a.status != http.StatusNoContent {
+				t.Errorf("answered %d", a.status)
 			}
 		}
+		runtime.GC()
+		runtime.ReadMemStats(&after)
+		r.stop()
+		if held := int64(after.HeapAlloc) - int64(before.HeapAlloc); held > 8<<20 || len(r.got()) != 10 {
+			t.Errorf("%d tweets hold %d bytes", len(r.got()), held)
+		}
+	})
+}
+
+// The time that a body took is not taken from that for the log.
+func TestASlowBodyAndAFullLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		for name, client := range map[string]*http.Client{"HTTP/1.1": r.client, "HTTP/2": serveHTTP2(t, r)} {
+			r.full <- struct{}{}
+			time.AfterFunc(32*time.Second, func() { <-r.full })
+			msg := message(1)
+			begin := time.Now()
+			resp, err := client.Post("http://localhost/", one, newSlow(msg, 29*time.Second/time.Duration(len(msg))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = resp.Body.Close()
+			if took := time.Since(begin); resp.StatusCode != http.StatusNoContent || took != 32*time.Second {
+				t.Errorf("%s: answered %s after %v", name, resp.Status, took)
+			}
+		}
+		r.stop()
+	})
+}
+
+// Stream waits for a log that is slow to give up.
+func TestTheEndOfStreamWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := newSource(t)
+		ctx, cancel := context.WithCancel(t.Context())
+		begun, emitting := make(chan struct{}), false
+		ended := make(chan error, 1)
+		go func() {
+			ended <- src.Stream(ctx, nil, func(ctx context.Context, _ []*tweetstream.Tweet, _ []byte) error {
+				emitting = true
+				close(begun)
+				<-ctx.Done()
+				time.Sleep(time.Second)
+				emitting = false
+				return ctx.Err()
+			})
+		}()
+		synctest.Wait()
+		var request sync.WaitGroup
+		request.Go(func() {
+			req := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(message(1)))
+			req.Header.Set("Content-Type", one)
+			src.ServeHTTP(httptest.NewRecorder(), req)
+		})
+		<-begun
+		cancel()
+		if err := <-ended; err != nil || emitting {
+			t.Errorf("Stream() = %v; it emits: %v", err, emitting)
+		}
+		request.Wait()
 	})
 }
 

@@ -3,13 +3,16 @@ package httpsource_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -170,7 +173,7 @@ func TestReplays(t *testing.T) {
 		r.send(200, one, message(2), signX(message(2)))
 		r.send(200, one, message(2), signX(message(2)))
 		r.send(204, one, message(3), sign(secret, "1", message(3)))
-		time.Sleep(2 * time.Second)
+		time.Sleep(20 * time.Second)
 		r.stop()
 		if got := r.ids(); !slices.Equal(got, []string{"1", "2", "3"}) || r.Stats().Replayed != 2 {
 			t.Errorf("stored %v; Stats: %+v", got, r.Stats())
@@ -201,6 +204,40 @@ func TestReplays(t *testing.T) {
 			n := next(damaged)
 			n.send(200, one, message(2), signX(message(2)))
 			n.stop()
+		}
+	})
+}
+
+// A state that could not be stored is stored later.
+func TestTheStateIsStoredAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, err := httpsource.New(httpsource.XWebhook(consumer))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		states := 0
+		go func() {
+			ended <- src.Stream(ctx, nil, func(_ context.Context, _ []*tweetstream.Tweet, state []byte) error {
+				if state == nil {
+					return nil
+				}
+				if states++; states < 3 {
+					return errors.New("the disk is full")
+				}
+				return nil
+			})
+		}()
+		synctest.Wait()
+		req := httptest.NewRequest(http.MethodPost, "http://localhost/", strings.NewReader(message(1)))
+		req.Header.Set("Content-Type", one)
+		signX(message(1))(req)
+		src.ServeHTTP(httptest.NewRecorder(), req)
+		time.Sleep(time.Minute)
+		cancel()
+		if err := <-ended; err != nil || states != 3 {
+			t.Errorf("Stream() = %v; stored %d times, want 3", err, states)
 		}
 	})
 }
@@ -376,10 +413,20 @@ func TestGzip(t *testing.T) {
 	}
 }
 
+func TestGzipTwice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := start(t)
+		r.send(415, one, zipped(message(1)), func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip, gzip") })
+		r.send(415, one, zipped(message(1)), func(r *http.Request) { r.Header["Content-Encoding"] = []string{"gzip", "gzip"} })
+		r.send(204, one, zipped(message(1)), func(r *http.Request) { r.Header.Set("Content-Encoding", "identity, GZIP") })
+		r.stop()
+	})
+}
+
 func TestMaxRate(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := start(t, httpsource.MaxRate(5))
-		for range 3 {
+		for _, wait := range []time.Duration{time.Second, time.Minute, time.Second} {
 			for i := range 8 {
 				want := 204
 				if i >= 5 {
@@ -387,7 +434,7 @@ func TestMaxRate(t *testing.T) {
 				}
 				r.send(want, one, message(i))
 			}
-			time.Sleep(time.Second)
+			time.Sleep(wait)
 		}
 		r.send(204, one, message(1))
 		time.Sleep(200 * time.Millisecond)
