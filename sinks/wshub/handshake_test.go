@@ -46,7 +46,7 @@ func path(p string) func(*http.Request) {
 }
 
 func TestHandshake(t *testing.T) {
-	list := []wshub.Option{wshub.Hosts("feed.example.com", "[2001:db8::1]"), wshub.Origins("https://example.com")}
+	list := []wshub.Option{wshub.Hosts("feed.example.com"), wshub.Hosts("[2001:db8::1]"), wshub.Origins("https://example.com"), wshub.Origins("https://other.example")}
 	cases := []struct {
 		name string
 		opts []wshub.Option

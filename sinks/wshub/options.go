@@ -65,7 +65,7 @@ func Hosts(names ...string) Option {
 // "https://example.com". By default only pages of the hub's own host may, and
 // programs that are no browser: these send no Origin. "*" stands for any.
 func Origins(origins ...string) Option {
-	return func(c *config) { c.origins = append([]string{}, origins...); c.set["Origins"] = true }
+	return func(c *config) { c.origins, c.set["Origins"] = append(c.origins, origins...), true }
 }
 
 // Authorize calls f for each request that has passed the other checks, possibly

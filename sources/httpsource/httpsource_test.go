@@ -250,7 +250,7 @@ func TestRefusedRequests(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				r := start(t, httpsource.Hosts("Posts.example.com", "192.0.2.1", "2001:db8::1"), httpsource.Authorize(func(r *http.Request) error {
+				r := start(t, httpsource.Hosts("Posts.example.com", "192.0.2.1"), httpsource.Hosts("2001:db8::1"), httpsource.Authorize(func(r *http.Request) error {
 					if got := r.Header.Get("Authorization"); got != "Bearer right" {
 						return fmt.Errorf("%q is wrong", got)
 					}
