@@ -172,16 +172,22 @@ func (c *conn) isMuted() bool {
 	return time.Now().Before(c.muted)
 }
 
-// slacken lets what is written trickle.
+// slacken lets what is written trickle; 0 ends that.
 func (c *conn) slacken(bytes int) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
 	c.slowness = bytes
+	c.mu.Unlock()
+	c.signal()
 }
 
+// trickle returns how many bytes are written a second; 0 is no limit, which there
+// is none of any more when the connection is to end.
 func (c *conn) trickle() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ended != nil {
+		return 0
+	}
 	return c.slowness
 }
 

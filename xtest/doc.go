@@ -69,7 +69,7 @@
 //	disconnect[=TYPE]           with X's operational-disconnect, such as =SlowReader
 //	disconnect-bare[=TYPE]      with the other form of it
 //	stall[=D], nokeepalive[=D]  nothing is sent for D; no keep-alives are sent
-//	slow[=N]                    N bytes a second, by default 16
+//	slow[=N]                    N bytes a second, by default 16; slow=0 or clean ends it
 //	garbage, unknown            a line that is no JSON; a message of a new kind
 //	bigline[=N]                 a message of N MB, by default 12
 //	flood[=N]                   N made-up Posts at once, by default 1000
@@ -87,6 +87,7 @@
 //
 // And these last until they are set again:
 //
+//	lag=D                       streams get Posts only D after they were made; search does not wait
 //	search-late=D               search finds Posts only D after they were made
 //	backfill=on, =400, =403     backfill works, or is refused
 //	limits=on, limits=off       rate limits are enforced or not

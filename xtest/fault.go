@@ -36,7 +36,7 @@ var kinds = map[string]func(arg string) (fault, error){
 	},
 	"stall":       timed(0, (*Server).Stall),
 	"nokeepalive": timed(0, (*Server).mute),
-	"slow": counted(1, 1<<20, 16, "bytes a second", func(s *Server, n int) {
+	"slow": counted(0, 1<<20, 16, "bytes a second", func(s *Server, n int) {
 		for _, c := range s.hub.connected() {
 			c.slacken(n)
 		}
@@ -69,6 +69,10 @@ var kinds = map[string]func(arg string) (fault, error){
 		return f, err
 	},
 
+	"lag": func(arg string) (fault, error) {
+		d, err := duration(arg, -1)
+		return fault{once: true, do: func(s *Server, _ fault) { s.setLag(d) }}, err
+	},
 	"search-late": func(arg string) (fault, error) {
 		d, err := duration(arg, -1)
 		return fault{once: true, do: func(s *Server, _ fault) { s.searchLate.Store(int64(d)) }}, err

@@ -123,6 +123,42 @@ func TestSlowAndMuteConnections(t *testing.T) {
 		if l, err := s.line(); len(l) != 98 || err != nil || time.Since(begin) != 14*time.Second {
 			t.Errorf("line of %d bytes, %v after %v; want 98 after 14s", len(l), err, time.Since(begin))
 		}
+		for _, end := range []string{"slow=0", "clean"} {
+			inject(t, x, "slow=10")
+			begin = time.Now()
+			x.Send([]byte(strings.Repeat("x", 98)))
+			time.Sleep(2500 * time.Millisecond)
+			inject(t, x, end)
+			if l, err := s.line(); len(l) != 98 || err != nil || time.Since(begin) != 2500*time.Millisecond {
+				t.Errorf("%s: line of %d bytes, %v after %v; want 98 at once", end, len(l), err, time.Since(begin))
+			}
+		}
+		if l, err := s.line(); l != "" || err != io.EOF {
+			t.Errorf("after clean there is %q, %v", l, err)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t)
+		s := connect(t, x, samplePath)
+		for lag, want := range []time.Duration{10 * time.Second, 4 * time.Second} {
+			begin := time.Now()
+			inject(t, x, "lag=10s")
+			first := x.Post(xtest.Post{Text: "coop"})
+			time.Sleep(time.Second)
+			second := x.Post(xtest.Post{Text: "coop"})
+			if ids, _ := search(t, x, "query", "coop"); len(ids) != 2*lag+2 {
+				t.Errorf("search finds %d Posts while delivery lags", len(ids))
+			}
+			if lag > 0 {
+				inject(t, x, "3s:lag=0s") // the one that waits comes at once
+			}
+			if got := s.next().Data.ID; got != first || time.Since(begin) != want {
+				t.Errorf("Post %s after %v, want %s after %v", got, time.Since(begin), first, want)
+			}
+			if got := s.next().Data.ID; got != second || lag == 0 && time.Since(begin) != 11*time.Second {
+				t.Errorf("Post %s after %v, want %s a second later", got, time.Since(begin), second)
+			}
+		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		x := newServer(t)
@@ -146,6 +182,7 @@ func TestWrongScripts(t *testing.T) {
 		"stall=soon":                  "want a time such as 30s",
 		"stall=-1s":                   "want a time such as 30s",
 		"search-late":                 "want a time",
+		"lag":                         "want a time",
 		"cap":                         "want daily or monthly",
 		"disconnect=Rudely":           "want one of OperationalDisconnect",
 		"503@moon":                    "want an answer at one of",

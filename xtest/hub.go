@@ -129,7 +129,7 @@ func (s *Server) Send(raw []byte) {
 	if e, ok := parseEntry(raw); ok {
 		s.history.add(e)
 	}
-	s.queue(line, 1, line, 1, queueLimit, handWait)
+	s.deliver(func() { s.queue(line, 1, line, 1, queueLimit, handWait) })
 }
 
 // queue hands one chunk of messages to the filtered streams and one to the

@@ -168,8 +168,8 @@ func appendRules(b []byte, rules []*rule, d *rulelang.Doc) []byte {
 	return b
 }
 
-func (b *batch) queue(s *Server, wait time.Duration) {
-	s.queue(b.filtered, b.nf, b.sampled, b.ns, queueLimit, wait)
+func (b batch) queue(s *Server, wait time.Duration) {
+	s.deliver(func() { s.queue(b.filtered, b.nf, b.sampled, b.ns, queueLimit, wait) })
 }
 
 // play sends the lines of the replay.

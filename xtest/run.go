@@ -136,6 +136,9 @@ func (s *Server) sentAll() bool {
 	}
 	s.making.Lock() // Posts are counted before they are queued
 	defer s.making.Unlock()
+	if s.lags() {
+		return false
+	}
 	return s.cfg.rate == 0 || s.made.Load() >= int64(s.cfg.limit)
 }
 

@@ -31,6 +31,7 @@ type Server struct {
 	script  script
 	limits  rateLimits
 	reads   reads
+	late    late
 
 	searchLate      atomic.Int64 // nanoseconds until search finds a Post
 	backfillRefused atomic.Int64 // the status that refuses it; 0 if nothing does
@@ -99,6 +100,7 @@ func New(opts ...Option) (*Server, error) {
 		s.backfillRefused.Store(http.StatusBadRequest)
 	}
 	s.hub.init()
+	s.late.init()
 	return s, nil
 }
 

@@ -177,8 +177,22 @@ func (w *streamWriter) trickle(ctx context.Context, p []byte, c *conn) error {
 		if err := w.flush(); err != nil {
 			return err
 		}
+		if err := pause(ctx, c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// pause waits for a second, or until there is no need to trickle.
+func pause(ctx context.Context, c *conn) error {
+	timer := time.NewTimer(time.Second)
+	defer timer.Stop()
+	for c.trickle() > 0 {
 		select {
-		case <-time.After(time.Second):
+		case <-timer.C:
+			return nil
+		case <-c.wake: // the writer looks again at what woke it
 		case <-ctx.Done():
 			return ctx.Err()
 		}
