@@ -26,6 +26,9 @@ type position struct {
 	held  bool       // the next gap is the budget's doing
 	began time.Time  // by X's clock: what was read of it since is known
 
+	late   time.Duration // how long after it was made X has sent a Post of late
+	lateAt time.Time
+
 	stateless bool          // a recovery by hand, which is no place in the stream
 	wake      chan struct{} // holds a token when there may be a gap to be recovered
 	ready     chan struct{} // closed when a connection has stood
@@ -98,6 +101,8 @@ func (p *position) live(ctx context.Context, tweets []*tweetstream.Tweet, heard 
 		if heard.Sub(g.until) > backfillTakes {
 			p.close(g)
 		}
+	} else {
+		heard = maxTime(p.heard, heard.Add(-p.lagging(tweets)))
 	}
 	for _, t := range tweets {
 		p.book(t, p.budget.read(t.ID))
@@ -114,6 +119,37 @@ func (p *position) live(ctx context.Context, tweets []*tweetstream.Tweet, heard 
 	p.heard, p.news = heard, false
 	return nil
 }
+
+// lagging returns how far behind X sends, if that is more than usual: what was made
+// since then may be on its way yet, and is not heard. It is called under the mutex.
+func (p *position) lagging(tweets []*tweetstream.Tweet) time.Duration {
+	now := time.Now()
+	for i := range tweets {
+		if i > 0 && i < len(tweets)-1 {
+			continue // between them
+		}
+		if at := idTime(tweets[i].ID); !at.IsZero() {
+			lag := p.clock().Sub(at)
+			if lag < lagLongest && (lag > p.late || now.Sub(p.lateAt) > lagKept) {
+				p.late, p.lateAt = lag, now
+			}
+		}
+	}
+	if p.late < lagUsual {
+		return 0
+	}
+	return min(p.late, p.back)
+}
+
+const (
+	// lagUsual is not exceeded by 99 in 100 Posts
+	// (https://docs.x.com/x-api/posts/filtered-stream/introduction).
+	lagUsual = 10 * time.Second
+	// lagKept is how long the longest lag counts.
+	lagKept = 5 * time.Minute
+	// lagLongest is for Posts that are old, not late.
+	lagLongest = time.Hour
+)
 
 // recovered emits Posts that a search brought. change is what is then known of
 // the gaps.
