@@ -219,7 +219,7 @@ func (p *parser) primary(depth int) (*Node, error) {
 		if err != nil {
 			return nil, err
 		}
-		n := &Node{Kind: Word, Value: s, Folded: fold(s), Pos: pos}
+		n := &Node{Kind: Word, Value: s, Folded: Fold(s), Pos: pos}
 		if n.Folded == " " && (strings.TrimSpace(s) == "" || !p.doubt(pos, "there is no letter or digit in this phrase")) {
 			return nil, p.fail(pos, "Quoted phrase has no words")
 		}
@@ -251,7 +251,7 @@ func (p *parser) primary(depth int) (*Node, error) {
 	case "AND", "NOT", "or":
 		p.doubt(pos, "%s is taken for a word: in rules a space means and, OR is written in capitals, and - means not", word)
 	}
-	n := &Node{Kind: Word, Value: word, Folded: fold(word), Pos: pos}
+	n := &Node{Kind: Word, Value: word, Folded: Fold(word), Pos: pos}
 	if n.Folded == " " && !p.doubt(pos, "there is no letter or digit in this word") {
 		return nil, p.fail(pos, "no viable alternative at character '%c'", []rune(word)[0])
 	}
@@ -274,7 +274,7 @@ func (p *parser) boundary() error {
 // odd takes what stands up to the next space or parenthesis for a word.
 func (p *parser) odd(pos int) *Node {
 	word := p.run(func(r rune) bool { return !unicode.IsSpace(r) && !strings.ContainsRune("()\"", r) })
-	return &Node{Kind: Word, Value: word, Folded: fold(word), Pos: pos}
+	return &Node{Kind: Word, Value: word, Folded: Fold(word), Pos: pos}
 }
 
 // proximity passes by what may follow a phrase, as in "social media"~5.

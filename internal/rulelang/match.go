@@ -12,7 +12,7 @@ import (
 // case.
 type Doc struct {
 	ID           string
-	Words        string // of the full text, as fold gives them
+	Words        string // of the full text, as Fold gives them
 	Hashtags     []string
 	Mentions     []string
 	Cashtags     []string
@@ -123,9 +123,9 @@ var unspaced = []*unicode.RangeTable{
 	unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Thai, unicode.Lao, unicode.Khmer, unicode.Myanmar,
 }
 
-// fold turns text into its words in lower case, with one space before, between
+// Fold turns text into its words in lower case, with one space before, between
 // and after them, so that a phrase is found as a part of the string.
-func fold(text string) string {
+func Fold(text string) string {
 	b := make([]byte, 1, len(text)+len(text)/4+2)
 	b[0] = ' '
 	const (

@@ -80,7 +80,7 @@ func Prefix(s string, most int, f func(rune) bool) int {
 
 // NewDoc begins a doc with what the text says.
 func NewDoc(text string, found []Entity) *Doc {
-	d := &Doc{Words: fold(text)}
+	d := &Doc{Words: Fold(text)}
 	for _, e := range found {
 		low := strings.ToLower(e.Text)
 		switch e.Kind {
