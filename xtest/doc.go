@@ -83,7 +83,13 @@
 //	cap=daily, cap=monthly      429 UsageCapExceeded; =daily-403 with X's other status
 //	html, html200, redirect     what proxies answer: 502, 200 and 302
 //	empty, nostream             a 200 that ends at once; one that brings an error only
-//	ok                          forgets the answers that are planned
+//	ok                          forgets the answers, and handshakes, that are planned
+//
+// These happen to the next handshake, or the next N, of a server with [TLS]:
+//
+//	tls-cut                     the connection is cut
+//	tls-badcert                 the certificate is one for another host, of nobody's
+//	tls-stall[=D]               nothing comes for D, or for ever
 //
 // And these last until they are set again:
 //

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/sources/xstream"
 	"github.com/tweetstream-go/tweetstream/xtest"
 )
 
@@ -97,4 +98,43 @@ func ExampleRun() {
 	}, tweetstream.WithSink("authors", counts))
 	fmt.Println(counts, stats.Sinks[0].Delivered, err)
 	// Output: map[vellin:2] 2 <nil>
+}
+
+// On a bad day of X a sink gets each Post all the same: those of before, those that
+// were missed, and those of after. Sinks of one's own are tried so.
+func ExampleServer_Inject() {
+	x := xtest.NewServer(xtest.InMemory(), xtest.Rule("coop", "coop -is:retweet"))
+	defer x.Close()
+
+	came := make(chan string)
+	sink := tweetstream.SinkFunc(func(ctx context.Context, t *tweetstream.Tweet) error {
+		post, err := t.Content()
+		if err != nil {
+			return tweetstream.Permanent(err)
+		}
+		came <- post.Text
+		return nil
+	})
+	src, _ := xstream.New(xstream.Token("any"), xstream.BaseURL(x.URL), xstream.HTTPClient(x.Client()))
+	s, _ := tweetstream.New(src, tweetstream.WithSink("mine", sink))
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error)
+	go func() { ended <- s.Run(ctx) }()
+
+	if err := x.WaitConnected(ctx); err != nil {
+		fmt.Println(err)
+	}
+	x.Post(xtest.Post{Text: "The coop opens at nine"})
+	fmt.Println(<-came)
+	if err := x.Inject("reset html@searchx1"); err != nil { // the stream is cut, and the first search fails
+		fmt.Println(err)
+	}
+	x.Post(xtest.Post{Text: "The coop is closed"})
+	fmt.Println(<-came)
+	cancel()
+	fmt.Println(<-ended)
+	// Output:
+	// The coop opens at nine
+	// The coop is closed
+	// <nil>
 }

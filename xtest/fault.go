@@ -1,9 +1,11 @@
 package xtest
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"regexp"
 	"slices"
@@ -19,6 +21,7 @@ type fault struct {
 	once    bool   // several times are no more than one
 	times   int    // below 0: for ever
 	answers bool   // it is an answer to a request
+	secure  bool   // it happens to a handshake of TLS
 	target  string // the path that answers so; "" for the streams
 }
 
@@ -65,8 +68,23 @@ var kinds = map[string]func(arg string) (fault, error){
 	},
 	"ok": func(arg string) (fault, error) {
 		f, err := answering(Response{})(arg)
-		f.do, f.once = func(s *Server, f fault) { s.fail(f.target, 0, Response{}) }, true
+		f.do, f.once = func(s *Server, f fault) {
+			s.fail(f.target, 0, Response{})
+			if f.target == "" {
+				s.handshakes.forget()
+			}
+		}, true
 		return f, err
+	},
+
+	"tls-cut":     handshaking(cutHandshake),
+	"tls-badcert": handshaking(otherHost),
+	"tls-stall": func(arg string) (fault, error) {
+		d, err := duration(arg, 0)
+		if err != nil {
+			return fault{}, err
+		}
+		return handshaking(stallHandshake(d))("")
 	},
 
 	"lag": func(arg string) (fault, error) {
@@ -163,11 +181,11 @@ func parseFault(text string) (fault, error) {
 	case times == "":
 	case f.once:
 		return fault{}, errors.New("it happens once: leave the number out")
-	case times == "*" && f.answers:
+	case times == "*" && (f.answers || f.secure):
 		f.times = -1
 	default:
 		if f.times, err = strconv.Atoi(times); err != nil || f.times < 1 || f.times > 10_000 {
-			return fault{}, fmt.Errorf("x%s: want a number from 1 to 10000, and for answers also *", times)
+			return fault{}, fmt.Errorf("x%s: want a number from 1 to 10000, and for answers and handshakes also *", times)
 		}
 	}
 	return f, nil
@@ -178,6 +196,21 @@ func answering(resp Response) func(string) (fault, error) {
 	return func(arg string) (fault, error) {
 		return fault{answers: true, do: func(s *Server, f fault) { s.fail(f.target, f.times, resp) }}, none(arg)
 	}
+}
+
+// handshaking makes faults of handshakes.
+func handshaking(do func(net.Conn) (*tls.Config, error)) func(string) (fault, error) {
+	return func(arg string) (fault, error) {
+		return fault{secure: true, do: func(s *Server, f fault) { s.handshakes.plan(f.times, do) }}, none(arg)
+	}
+}
+
+// checkTLS refuses faults of handshakes where there are none.
+func (c *config) checkTLS(faults []fault) error {
+	if !c.tls && slices.ContainsFunc(faults, func(f fault) bool { return f.secure }) {
+		return errors.New("faults of TLS are for a server that has it, see TLS")
+	}
+	return nil
 }
 
 func none(arg string) error {

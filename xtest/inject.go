@@ -10,7 +10,7 @@ import (
 )
 
 // Faults injects the script (see [Server.Inject]) with the first request that the
-// server gets, from which its times count.
+// server gets, or its handshake, from which its times count.
 func Faults(script string) Option {
 	return func(c *config) { c.script = script }
 }
@@ -22,6 +22,9 @@ func Faults(script string) Option {
 // names the fault. Several scripts may run at once.
 func (s *Server) Inject(script string) error {
 	faults, err := parseFaults(script)
+	if err == nil {
+		err = s.cfg.checkTLS(faults)
+	}
 	if err != nil {
 		return fmt.Errorf("xtest: %w", err)
 	}

@@ -18,6 +18,7 @@ type Option func(*config)
 type config struct {
 	tokens      []string
 	inMemory    bool
+	tls         bool
 	rate        float64
 	limit       int
 	seed        uint64
@@ -177,7 +178,10 @@ func newConfig(opts []Option) (config, error) {
 		}
 	}
 	var err error
-	if c.faults, err = parseFaults(c.script); err != nil {
+	if c.faults, err = parseFaults(c.script); err == nil {
+		err = c.checkTLS(c.faults)
+	}
+	if err != nil {
 		errs = append(errs, fmt.Errorf("xtest: Faults: %w", err))
 	}
 	if len(errs) == 0 && c.replayPath != "" {

@@ -1,6 +1,7 @@
 package xtest
 
 import (
+	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
@@ -119,7 +120,11 @@ type connKey struct{}
 
 // cut ends the response in the middle. It does not return.
 func cut(r *http.Request) {
-	if tcp, ok := r.Context().Value(connKey{}).(*net.TCPConn); ok {
+	c, _ := r.Context().Value(connKey{}).(net.Conn)
+	if secure, ok := c.(*tls.Conn); ok {
+		c = secure.NetConn()
+	}
+	if tcp, ok := c.(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	}
 	panic(http.ErrAbortHandler)

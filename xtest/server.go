@@ -2,8 +2,11 @@ package xtest
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"fmt"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/url"
@@ -30,8 +33,11 @@ type Server struct {
 	history history
 	script  script
 	limits  rateLimits
-	reads   reads
-	late    late
+
+	handshakes handshakes
+
+	reads reads
+	late  late
 
 	searchLate      atomic.Int64 // nanoseconds until search finds a Post
 	backfillRefused atomic.Int64 // the status that refuses it; 0 if nothing does
@@ -122,6 +128,10 @@ func NewServer(opts ...Option) *Server {
 			return context.WithValue(ctx, connKey{}, c)
 		},
 	}
+	if s.cfg.tls {
+		s.http.TLSConfig = s.TLSConfig()
+		s.http.ErrorLog = log.New(io.Discard, "", 0) // of handshakes that fail, as they are meant to
+	}
 	memory, addr := memnet.Listen(), "127.0.0.1:0"
 	if !s.cfg.inMemory {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -132,13 +142,28 @@ func NewServer(opts ...Option) *Server {
 		s.listen(l)
 	}
 	s.listen(memory)
-	s.client = memoryClient(memory, addr)
+	s.client = memoryClient(memory, addr, s.cfg.tls)
 	s.URL = "http://" + addr
+	if s.cfg.tls {
+		trusted := x509.NewCertPool()
+		trusted.AppendCertsFromPEM(s.CertificatePEM())
+		s.client.Transport.(*http.Transport).TLSClientConfig = &tls.Config{RootCAs: trusted}
+		s.URL = "https://" + addr
+	}
 	return s
 }
 
 func (s *Server) listen(l net.Listener) {
+	if s.cfg.tls {
+		s.running.Go(func() { s.http.ServeTLS(l, "", "") })
+		return
+	}
 	s.running.Go(func() { s.http.Serve(l) })
+}
+
+// begin starts the script of Faults.
+func (s *Server) begin() {
+	s.begun.Do(func() { s.inject(s.cfg.faults) })
 }
 
 // Client returns a client whose requests to URL reach the server in memory,
@@ -223,7 +248,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.serveFaults(w, r)
 		return
 	}
-	s.begun.Do(func() { s.inject(s.cfg.faults) })
+	s.begin()
 	if !s.authorized(r) {
 		s.answer(w, r, Problem(http.StatusUnauthorized))
 		return
