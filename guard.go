@@ -60,7 +60,7 @@ func (g *guard) call(ctx context.Context, f func() error) (left bool, err error)
 	if len(done) > 0 {
 		g.hung.Store(false) // it has returned in this moment
 	}
-	g.logger.Error(g.what + " does not return, though its context is done: it is left behind")
+	g.logger.Error("a call does not return, though its context is done: it is left behind", "what", g.what)
 	return true, ctx.Err()
 }
 

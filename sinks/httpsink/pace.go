@@ -106,5 +106,5 @@ func (r *refusals) note(n int, err error) {
 		return
 	}
 	r.say *= 10
-	r.logger.Error("the receiver refuses every Post: is it the right URL, and does it take what is sent?", "count", r.count, "to", r.shown, "error", err.Error())
+	r.logger.Error("the receiver refuses every Post: is it the right URL, and does it take what is sent?", "count", r.count, "url", r.shown, "error", err.Error())
 }

@@ -156,6 +156,7 @@ func TestAnswersThatAreNoStream(t *testing.T) {
 		"html200":  {"no_stream", "an HTML page, from a proxy perhaps"},
 		"nostream": {"no_stream", "an answer 200 that is no stream: Service Unavailable"},
 		"empty":    {"no_stream", "it ended before it brought a byte"},
+		"br":       {"no_stream", "nobody asked for the encoding"},
 		"html":     {"refused", "an answer that is not X's"},
 		"503":      {"refused", "X answers 503"},
 	} {
@@ -166,7 +167,12 @@ func TestAnswersThatAreNoStream(t *testing.T) {
 				s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
 				after(time.Minute)
 				before := attempts(x)
-				inject(t, x, fault+"x4 clean")
+				if fault == "br" {
+					x.Fail(streamPath, 4, xtest.Response{Status: 200, Header: http.Header{"Content-Encoding": {"br"}}, Body: "?"})
+					inject(t, x, "clean")
+				} else {
+					inject(t, x, fault+"x4 clean")
+				}
 				begin := time.Now()
 				for attempts(x) < before+5 && time.Since(begin) < time.Hour {
 					after(100 * time.Millisecond)
@@ -408,7 +414,7 @@ func TestPartialErrorsAndUnknownMessages(t *testing.T) {
 		line := `{"data":{"id":"1","text":"a"},"errors":[{"title":"Not Found Error","detail":"Could not find user"}]}`
 		x.Send([]byte(line))
 		x.Send([]byte(`{"data":{"id":"2","text":"\"errors\":[ in a text"}}`))
-		inject(t, x, "unknown")
+		inject(t, x, "unknown garbage unknownx3 garbage")
 		// Before the matching rules, behind them, and with lists in what they say.
 		x.Send([]byte(`{"data":{"id":"3"},"includes":{"users":[{"id":"1"}]},"errors":[{"title":"a"}],"matching_rules":[{"id":"1","tag":"a"}]}`))
 		x.Send([]byte(`{"data":{"id":"4"},"matching_rules":[{"id":"1","tag":"[a"}],"errors":[{"detail":"b[","path":["c"]}]}`))
@@ -419,11 +425,20 @@ func TestPartialErrorsAndUnknownMessages(t *testing.T) {
 		if diff := cmp.Diff([]string{"1", "2", "3", "4", "5", "6"}, s.got()); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
-		if st := s.Stats(); st.Partial != 3 || st.Unknown != 1 || st.Malformed != 0 || !st.Connected || st.Bytes < uint64(len(line))+100 {
+		if st := s.Stats(); st.Partial != 3 || st.Unknown != 4 || st.Malformed != 2 || !st.Connected || st.Bytes < uint64(len(line))+100 {
 			t.Errorf("Stats: %+v", st)
 		}
 		if !strings.Contains(s.logged(), "members=surprise") || !strings.Contains(s.logged(), "level=DEBUG msg=\"X could not read") {
 			t.Errorf("the log does not name them:\n%s", s.logged())
+		}
+		// Each kind is said at once, and then with its number now and then.
+		after(10 * time.Second)
+		inject(t, x, "unknown garbage")
+		after(time.Second)
+		for _, says := range []string{"of a kind that is not known are left out\" count=1", "of a kind that is not known are left out\" count=4", "that are no Posts are left out\" count=1", "that are no Posts are left out\" count=2"} {
+			if strings.Count(s.logged(), says) != 1 {
+				t.Errorf("the log does not say once %q:\n%s", says, s.logged())
+			}
 		}
 		s.stop()
 	})
@@ -444,6 +459,57 @@ func TestLagIsByXsClock(t *testing.T) {
 		after(time.Second)
 		if lag := s.Stats().Lag; lag != 0 {
 			t.Errorf("lag %v of an id that tells no time", lag)
+		}
+		s.stop()
+	})
+}
+
+// If closing the connection in the way did not help, X's waits are kept.
+func TestTakeOverIsTriedOnceAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Faults("toomanyx4"))
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.TakeOver())...)
+		after(time.Minute)
+		if n := attempts(x); n != 2 {
+			t.Errorf("%d attempts in the first minute, want 2", n)
+		}
+		after(20 * time.Minute)
+		if !s.Stats().Connected {
+			t.Errorf("not connected:\n%s", s.logged())
+		}
+		s.stop()
+	})
+}
+
+// A usage cap is known by its title, too.
+func TestACapIsKnownByItsTitle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		x.Fail(streamPath, 1, xtest.Response{Status: 403, Body: `{"title":"UsageCapExceeded","detail":"Usage cap exceeded","period":"Monthly"}`})
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		if held := s.Stats().Held; held != "X's monthly usage cap" {
+			t.Errorf("held for %q\n%s", held, s.logged())
+		}
+		s.stop()
+	})
+}
+
+// When X finds the rules invalid, they are brought in line again.
+func TestInvalidRulesAreBroughtInLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		after(time.Minute)
+		for _, kind := range []string{"InvalidRules", "InternalError"} {
+			before := asked(x, rulesPath)
+			inject(t, x, "disconnect="+kind)
+			after(time.Minute)
+			if again := asked(x, rulesPath) > before; again != (kind == "InvalidRules") {
+				t.Errorf("%s: the rules are asked for: %v", kind, again)
+			}
 		}
 		s.stop()
 	})

@@ -27,7 +27,7 @@ func (f *filler) ask(ctx context.Context, g *gap, from, to time.Time, last bool)
 		to = minTime(to.Add(margin), maxTime(to, f.clock()))
 	}
 	if now, known := f.budget.clock(); known {
-		from = maxTime(from, now.Add(time.Minute-searchDays))
+		from = maxTime(from, oldest(now)) // of the overlap; the gap itself is younger
 	}
 	all := map[string]*found{}
 	for _, rule := range f.rulesToAsk() {
@@ -99,6 +99,9 @@ func (f *filler) page(ctx context.Context, q question, all map[string]*found) (p
 	policy := newReconnect()
 	cuts := 0
 	for ctx.Err() == nil {
+		if now, known := f.budget.clock(); known && idTime(strconv.FormatUint(q.since, 10)).Before(oldest(now).Add(-30*time.Second)) {
+			return nil, bought, errOld // X would refuse the query
+		}
 		if wait := min(f.resets.Sub(f.clock()), maxRateLimit) + time.Second; wait > time.Second {
 			f.logger.Info("recovery waits: X allows no more searches for now", "wait", wait)
 			sleep(ctx, wait)
@@ -147,8 +150,8 @@ func (f *filler) page(ctx context.Context, q question, all map[string]*found) (p
 				return nil, bought, errUnread
 			}
 			wait = time.Duration(cuts) * 10 * time.Second
-		case errors.As(err, &refused) && refused.fatal():
-			return nil, bought, refused
+		case errors.As(err, &refused) && refused.fatal() && (f.stateless || !refused.foreign):
+			return nil, bought, refused // a page of a proxy is waited for, as by the stream
 		}
 		f.logger.Warn("recovery waits: search gives nothing", "tag", f.clean(q.rule.Tag), "error", f.clean(err.Error()), "wait", wait)
 		sleep(ctx, wait)

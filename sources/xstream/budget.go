@@ -304,7 +304,7 @@ func (p *position) afford(ctx context.Context) error {
 			p.held = true
 			p.mu.Unlock()
 			c := p.budget.now().reads
-			p.logger.Warn("the stream is held: "+why, "until", turns, "read_day", c.Day, "read_month", c.Month)
+			p.logger.Warn("the stream is held by the budget", "reason", why, "until", turns, "read_day", c.Day, "read_month", c.Month)
 			p.setHeld(why)
 		}
 		// In steps, for the machine may sleep meanwhile, and pages that are asked

@@ -456,3 +456,35 @@ func TestALogThatFailsEndsTheStream(t *testing.T) {
 		}
 	})
 }
+
+// The month is warned about too; and what comes on another day is billed again.
+func TestTheMonthIsWarnedAbout(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.Budget(xstream.Reads{Month: 10}))...)
+		line := []byte(`{"data":{"id":"1800000000000000000","text":"coop"}}`)
+		x.Send(line)
+		x.Send(line)
+		after(25 * time.Hour)
+		x.Send(line)
+		after(time.Second)
+		if got, want := s.Stats().Read, (xstream.Reads{Day: 1, Month: 2}); got != want {
+			t.Errorf("read %+v, want %+v", got, want)
+		}
+		const warning = "80 % of the budget is spent"
+		for i := range 6 {
+			if strings.Contains(s.logged(), warning) {
+				t.Errorf("warned after %d Posts of 10", i+2)
+			}
+			x.Post(xtest.Post{Text: "coop"})
+			synctest.Wait()
+		}
+		x.Post(xtest.Post{Text: "coop"})
+		after(time.Second)
+		if n := strings.Count(s.logged(), warning); n != 1 || !strings.Contains(s.logged(), "period=month read=8 budget=10") {
+			t.Errorf("warned %d times:\n%s", n, s.logged())
+		}
+		s.stop()
+	})
+}

@@ -32,8 +32,22 @@ type connection struct {
 	brought  bool     // it has brought a Post
 	problem  *problem // what X said last, no Post behind it
 
-	malformed int       // messages since said
-	said      time.Time // when malformed messages were last logged
+	malformed, strange leftOut // messages that are no Posts, and those of unknown kinds
+}
+
+// leftOut are messages that are logged now and then.
+type leftOut struct {
+	count int       // since said
+	said  time.Time // when they were last logged
+}
+
+// next counts one, and returns how many are to be logged.
+func (l *leftOut) next() (count int) {
+	if l.count++; time.Since(l.said) < sayEvery {
+		return 0
+	}
+	count, l.count, l.said = l.count, 0, time.Now()
+	return count
 }
 
 // sayEvery is how often messages that are no Posts are logged.
@@ -271,24 +285,21 @@ func (c *connection) message(line []byte, err error) {
 		c.logger.Warn("a message of X", args...)
 		return
 	}
-	names := c.unknown(line)
-	c.count(func(st *Stats) {
-		if names == "" {
-			st.Malformed++
-		} else {
-			st.Unknown++
+	if names := c.unknown(line); names != "" {
+		c.count(func(st *Stats) { st.Unknown++ })
+		if n := c.strange.next(); n > 0 {
+			c.logger.Warn("messages of a kind that is not known are left out", "count", n, "length", len(line), "members", names)
 		}
-	})
-	if c.malformed++; time.Since(c.said) < sayEvery {
 		return
 	}
-	if names != "" {
-		c.logger.Warn("messages of a kind that is not known are left out", "count", c.malformed, "length", len(line), "members", names)
-	} else {
-		c.logger.Warn("messages that are no Posts are left out", "count", c.malformed, "length", len(line), "error", err)
+	c.count(func(st *Stats) { st.Malformed++ })
+	if n := c.malformed.next(); n > 0 {
+		c.logger.Warn("messages that are no Posts are left out", "count", n, "length", len(line), "error", err)
 	}
-	c.said, c.malformed = time.Now(), 0
 }
+
+// noStream reports whether something came that is no message of X.
+func (c *connection) noStream() bool { return !c.malformed.said.IsZero() || !c.strange.said.IsZero() }
 
 // withoutURL takes off the address, which holds all the fields asked for.
 func withoutURL(err error) error {
@@ -312,7 +323,7 @@ func (c *connection) end(ctx context.Context, rest []byte, err error) error {
 		return c.told(*c.problem)
 	case errors.Is(err, io.EOF) && !c.alive:
 		return &noStreamError{"it ended before it brought a byte"}
-	case errors.Is(err, io.EOF) && !c.brought && !c.said.IsZero():
+	case errors.Is(err, io.EOF) && !c.brought && c.noStream():
 		return &noStreamError{"it brought what is no message of X"}
 	case errors.Is(err, io.EOF):
 		return errEnd

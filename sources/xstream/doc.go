@@ -43,14 +43,10 @@
 //
 // # What is written down
 //
-// The keys of log lines are those of package tweetstream (reason, count, error,
-// wait, since) and: until, length, posts, new and without of a gap; title, disconnect_type, detail and
-// advice of a message of X; limit, longest and length in bytes; members, the
-// names in a message of an unknown kind; id, tag, tag_there and value of a rule;
-// added, deleted and active rules; path and mode of a token's file; sample, which
-// stream it is. At level Error stands what somebody must act on, at Warn what
-// costs time or Posts, at Info what is as it should be again, and at Debug what
-// was said before. No line holds the token or a Post's text.
+// LOG.md, at the root of the module, names all messages of the log and what their
+// keys mean. At level Error stands what somebody must act on, at Warn what costs
+// time or Posts, at Info what is as it should be again, and at Debug what was said
+// before. No line holds the token or a Post's text.
 //
 // Behaviour of X is taken from https://docs.x.com/x-api/posts/filtered-stream.
 package xstream

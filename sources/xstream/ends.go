@@ -122,9 +122,7 @@ func (c *connection) told(p problem) error {
 
 // isStream refuses an answer whose header says that it is something else.
 func isStream(header http.Header) error {
-	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
-	switch kind {
-	case "text/html", "application/xhtml+xml":
+	if isHTML(header) {
 		return &noStreamError{"an HTML page, from a proxy perhaps"}
 	}
 	switch encoding := header.Get("Content-Encoding"); strings.ToLower(encoding) {
@@ -133,4 +131,9 @@ func isStream(header http.Header) error {
 	default:
 		return &noStreamError{fmt.Sprintf("nobody asked for the encoding %.32q", encoding)}
 	}
+}
+
+func isHTML(header http.Header) bool {
+	kind, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	return kind == "text/html" || kind == "application/xhtml+xml"
 }

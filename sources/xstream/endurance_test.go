@@ -77,6 +77,10 @@ func TestADayOfFaults(t *testing.T) {
 		if !slices.Equal(got, all) {
 			t.Errorf("%d of %d Posts", len(got), len(all))
 		}
+		// A Post that comes again, by a repeat or a search, is bought once.
+		if bought := s.Stats().Read.Month; bought != len(all) {
+			t.Errorf("%d Posts bought, of %d", bought, len(all))
+		}
 	})
 }
 

@@ -58,11 +58,11 @@ func (p *position) open(since, until time.Time, minutes int) {
 	if p.held {
 		args = append(args, "reason", "held by the budget")
 	}
-	how := "X is asked for what it sent meanwhile"
+	message := "a gap: X is asked for what it sent meanwhile"
 	rest := &gap{since: since, until: until, begin: since, allowed: p.posts}
 	var sent *gap
 	if minutes > 0 {
-		how = "X sends again what it sent meanwhile"
+		message = "a gap: X sends again what it sent meanwhile"
 		sent = &gap{since: maxTime(since, until.Add(-time.Duration(minutes)*time.Minute)), until: until, backfilled: true}
 		sent.begin = sent.since
 		rest.until = sent.since
@@ -75,9 +75,9 @@ func (p *position) open(since, until time.Time, minutes int) {
 		why = "recovery is off"
 	}
 	if why != "" && sent == nil {
-		how = "what X sent meanwhile is not here"
+		message = "a gap: what X sent meanwhile is not here"
 	}
-	p.logger.Warn("a gap: "+how, args...)
+	p.logger.Warn(message, args...)
 	if sent != nil {
 		p.gaps = append(p.gaps, sent)
 	}

@@ -127,6 +127,8 @@ type filler struct {
 var (
 	errSpent = errors.New("the budget is spent")
 	errLimit = errors.New("the limit of Posts is reached")
+	// errOld is what comes of asking for longer than search goes back.
+	errOld = errors.New("search does not go back that far any more")
 	// errUnread is what comes of answers that were bought and did not come to
 	// their end.
 	errUnread = errors.New("the answers of search can't be read")
@@ -137,6 +139,9 @@ var (
 func (f *filler) fill(ctx context.Context, g *gap) error {
 	first := true
 	for ctx.Err() == nil {
+		if f.expire(g) {
+			return nil
+		}
 		s, wait := f.next(g)
 		if wait > 0 {
 			sleep(ctx, wait)
@@ -177,6 +182,7 @@ func (f *filler) fill(ctx context.Context, g *gap) error {
 			return failed
 		case closed:
 			return nil
+		case errors.Is(err, errOld):
 		case errors.Is(err, errSpent):
 			f.logger.Warn("recovery is held: the budget is spent", "since", s.from, "until", s.to)
 			f.awaitBudget(ctx)
@@ -188,6 +194,30 @@ func (f *filler) fill(ctx context.Context, g *gap) error {
 	}
 	return ctx.Err()
 }
+
+// expire names as lost what has become too old for search while it could not be
+// asked, for want of a budget perhaps. It reports whether that is all of the gap.
+func (f *filler) expire(g *gap) (all bool) {
+	now, known := f.budget.clock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !known || !g.since.Before(oldest(now)) {
+		return false
+	}
+	const why = "search goes back 7 days only"
+	until := oldest(now).Add(2 * time.Minute) // so that it is not said for each second
+	if !until.Before(g.until) {
+		f.lost(g, why)
+		return true
+	}
+	f.lost(&gap{since: g.since, until: until}, why)
+	g.since, g.begin, g.asked, g.floor = until, until, time.Time{}, until
+	f.publish()
+	return false
+}
+
+// oldest is from when on search is asked for Posts.
+func oldest(now time.Time) time.Time { return now.Add(time.Minute - searchDays) }
 
 // slice is what of a gap is asked for at once.
 type slice struct {

@@ -379,7 +379,7 @@ func TestSearchAnswersAnError(t *testing.T) {
 			after(time.Minute)
 			inject(t, x, fault+"@searchx3 503 clean")
 			x.Post(xtest.Post{Text: "coop missed"})
-			after(45 * time.Second)
+			after(30 * time.Second)
 			if st := s.Stats(); len(s.got()) != 0 || len(st.OpenGaps) != 1 {
 				t.Errorf("%s: after three such answers %d Posts, and %d open gaps, want one", fault, len(s.got()), len(st.OpenGaps))
 			}
@@ -674,6 +674,37 @@ func TestAnswersThatAreCutAreNotBoughtForEver(t *testing.T) {
 	})
 }
 
+// What stands between may answer searches for a time: with its pages no gap is
+// lost, no rule given up, and nothing counted as bought.
+func TestForeignAnswersLoseNoGap(t *testing.T) {
+	for _, status := range []int{200, 400, 403, 404, 502} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			s := start(t, nil, xstream.Token("secret"), append(opts, originals, xstream.Budget(xstream.Reads{Day: 1000}))...)
+			after(time.Minute)
+			x.Fail(recentPath, 7, xtest.Response{
+				Status: status,
+				Header: http.Header{"Content-Type": {"text/html"}},
+				Body:   "<html><h1>Just a moment</h1></html>",
+			})
+			x.Fail(streamPath, 1, xtest.Problem(503))
+			x.Disconnect(xtest.Clean)
+			synctest.Wait()
+			x.Post(xtest.Post{Text: "coop missed"})
+			after(5 * time.Minute)
+			if st := s.Stats(); st.Read.Day != 0 || len(st.OpenGaps) != 1 {
+				t.Errorf("%d: %d Posts counted, %d open gaps", status, st.Read.Day, len(st.OpenGaps))
+			}
+			after(15 * time.Minute)
+			s.stop()
+			if st := s.Stats(); len(s.got()) != 1 || st.LostGaps != 0 || st.RecoveredGaps != 1 || strings.Contains(s.logged(), "a rule whose Posts are not recovered") {
+				t.Errorf("%d: %d Posts, want the one that was missed: %+v\n%s", status, len(s.got()), st, s.logged())
+			}
+		})
+	}
+}
+
 // What a page has cost is in the state before the next page is asked for.
 func TestThePageIsCountedAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -717,6 +748,123 @@ func TestRecoveryKeepsWithinTheRateLimit(t *testing.T) {
 		}
 		if n := asked(x, recentPath); n < 600 || len(s.got()) != 4 || s.Stats().LostGaps != 0 {
 			t.Errorf("%d searches, %d Posts of 4, %d gaps lost", n, len(s.got()), s.Stats().LostGaps)
+		}
+	})
+}
+
+// What grows too old for search while it can't be asked, for want of money say, is
+// named as lost; the rest of the gap, and the rules, are not given up.
+func TestGapsGrowTooOld(t *testing.T) {
+	for name, script := range map[string]string{"refused": "503@searchx*", "no answer": "html200@searchx*"} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			s := start(t, nil, xstream.Token("secret"), append(opts, originals, xstream.Recover(time.Hour, 1000))...)
+			after(time.Minute)
+			inject(t, x, script+" 503x9 clean") // 9 times are 21 minutes
+			synctest.Wait()
+			x.Post(xtest.Post{Text: "coop old"})
+			after(20 * time.Minute)
+			x.Post(xtest.Post{Text: "coop young"})
+			after(7*24*time.Hour - 8*time.Minute)
+			inject(t, x, "ok@search")
+			after(30 * time.Minute)
+			s.stop()
+			st := s.Stats()
+			if len(s.got()) != 1 || st.LostGaps == 0 || st.RecoveredGaps != 1 || len(st.OpenGaps) != 0 {
+				t.Errorf("%s: %d Posts, want the younger one: %+v", name, len(s.got()), st)
+			}
+			if strings.Contains(s.logged(), "a rule whose Posts are not recovered") || !strings.Contains(s.logged(), "search goes back 7 days only") {
+				t.Errorf("%s:\n%s", name, s.logged())
+			}
+		})
+	}
+}
+
+// In a storm of reconnects one gap grows, and search is asked for it as a whole;
+// what is too young to be asked for twice is kept short.
+func TestRecoveryIsThrifty(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Rate(2))
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals, xstream.Recover(time.Hour, 5000))...)
+		after(2 * time.Minute)
+		inject(t, x, "503x7 clean") // 5+10+20+40+80+160+320 s: 10 minutes
+		after(25 * time.Minute)
+		s.stop()
+		if st := s.Stats(); st.RecoveredGaps != 1 || st.Recovered < 1100 {
+			t.Errorf("Stats: %+v", st)
+		}
+		if n := asked(x, recentPath); n > 22 {
+			t.Errorf("%d searches for some 1,300 Posts, of which 2 minutes are asked for twice", n)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals)...)
+		after(time.Minute)
+		inject(t, x, "503@searchx2 clean")
+		for range 20 {
+			after(2 * time.Second)
+			x.Disconnect(xtest.Clean)
+		}
+		after(5 * time.Minute)
+		s.stop()
+		if st := s.Stats(); st.RecoveredGaps != 1 || st.Connects < 4 {
+			t.Errorf("%d gaps for %d connections, want one", st.RecoveredGaps, st.Connects)
+		}
+	})
+}
+
+// What X was asked to send again is asked for again if its connection ends before
+// it has brought it, and for as many minutes as are missing.
+func TestBackfillThatIsCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals, xstream.Backfill(5*time.Minute))...)
+		after(70 * time.Second)
+		inject(t, x, "503x4 clean") // 75 s, jittered
+		after(110 * time.Second)    // a keep-alive has come
+		x.Disconnect(xtest.Clean)
+		after(30 * time.Second)
+		s.stop()
+		x.Close() // all requests are on its list
+		var minutes []string
+		for _, r := range x.Requests() {
+			if r.Path == streamPath && r.Status == http.StatusOK {
+				minutes = append(minutes, r.Query.Get("backfill_minutes"))
+			}
+		}
+		if diff := cmp.Diff([]string{"", "2", "3"}, minutes); diff != "" {
+			t.Errorf("backfill_minutes (-want +got):\n%s", diff)
+		}
+		if open := s.Stats().OpenGaps; len(open) != 1 || open[0].Until.Sub(open[0].Since) < 90*time.Second {
+			t.Errorf("open gaps: %+v, want one from the first end on", open)
+		}
+	})
+}
+
+// Of several gaps the oldest is filled first.
+func TestTheOldestGapComesFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals)...)
+		after(time.Minute)
+		inject(t, x, "503@searchx*")
+		for range 3 {
+			inject(t, x, "503 clean")
+			synctest.Wait()
+			x.Post(xtest.Post{Text: "coop missed"})
+			after(3 * time.Minute)
+		}
+		inject(t, x, "ok@search")
+		after(10 * time.Minute)
+		s.stop()
+		if diff := cmp.Diff(x.IDs(), s.got()); diff != "" || s.Stats().RecoveredGaps != 3 {
+			t.Errorf("%d gaps recovered; Posts (-want +got):\n%s", s.Stats().RecoveredGaps, diff)
 		}
 	})
 }

@@ -65,9 +65,9 @@ func (r *recoverySource) Stream(ctx context.Context, _ []byte, emit tweetstream.
 	p.stateless = true
 	until := minTime(r.until, r.clock())
 	g := &gap{since: r.since, until: until, begin: r.since, allowed: r.posts}
-	if oldest := r.clock().Add(time.Minute - searchDays); oldest.After(g.since) {
-		g.since, g.begin = oldest, oldest
-		err = errors.Join(err, fmt.Errorf("recover: search goes back to %s only", oldest.Format(time.RFC3339)))
+	if from := oldest(r.clock()).Add(2 * time.Minute); from.After(g.since) { // it takes its time
+		g.since, g.begin = from, from
+		err = errors.Join(err, fmt.Errorf("recover: search goes back to %s only", from.Format(time.RFC3339)))
 	}
 	for _, rule := range rules {
 		if why := unsearchable(rule.Value); why != "" {

@@ -183,5 +183,39 @@ func TestManyRules(t *testing.T) {
 		if diff := cmp.Diff(rules, got, noIDs); diff != "" {
 			t.Errorf("-want +got:\n%s", diff)
 		}
+		posts := 0
+		for _, r := range x.Requests() {
+			if r.Method == http.MethodPost {
+				posts++
+			}
+		}
+		if posts != 2*10 { // a dry run, and the rules
+			t.Errorf("%d requests for 950 rules, want 100 rules in each", posts)
+		}
+	})
+}
+
+// A listing of several pages is read to its end.
+func TestPagesOfRules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		x.Fail(rulesPath, 1, xtest.Response{Body: `{"data":[{"id":"1","value":"a","tag":"A"}],"meta":{"sent":"2026-01-01T00:00:00.000Z","next_token":"more"}}`})
+		x.Fail(rulesPath, 1, xtest.Response{Body: `{"data":[{"id":"2","value":"b"}],"meta":{"sent":"2026-01-01T00:00:00.000Z"}}`})
+		src, err := xstream.New(xstream.Token("secret"), opts...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := src.ListRules(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := []tweetstream.Rule{{ID: "1", Value: "a", Tag: "A"}, {ID: "2", Value: "b"}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+		if all := x.Requests(); len(all) != 2 || all[1].Query.Get("pagination_token") != "more" {
+			t.Errorf("requests: %+v", all)
+		}
 	})
 }

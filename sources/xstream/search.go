@@ -105,10 +105,14 @@ func (s *Source) search(ctx context.Context, q question) (*page, http.Header, er
 		return nil, resp.Header, &cutError{fmt.Errorf("it is longer than %d MiB", maxPage>>20)}
 	}
 	p, err := parsePage(body)
-	if err != nil {
+	switch {
+	case err == nil:
+		return p, resp.Header, nil
+	case !isHTML(resp.Header) && !json.Valid(body):
 		return nil, resp.Header, &cutError{err}
 	}
-	return p, resp.Header, nil
+	// The whole of an answer with status 200 that has no Posts: nothing is billed.
+	return nil, resp.Header, s.refusal(resp.StatusCode, resp.Header, body[:min(len(body), 64<<10)])
 }
 
 // parsePage reads a page. Nothing of a Post is looked at but what tells its

@@ -13,8 +13,9 @@ import (
 
 // A TokenSource gives the bearer token for the next request. It is asked anew
 // for each connection, so that a token can be changed while the program runs. It
-// may be called by several goroutines at once. Its error ends the stream and
-// must not hold the token.
+// may be called by several goroutines at once. Its first error ends the stream;
+// once it has given a token, errors are logged, and that token is used for as long
+// as X takes it. An error must not hold the token.
 type TokenSource func(ctx context.Context) (string, error)
 
 // Token is a token that the program has.

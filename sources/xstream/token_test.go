@@ -105,6 +105,46 @@ func TestChangedTokenIsAskedForAgain(t *testing.T) {
 	})
 }
 
+// A source of tokens that fails for a time, such as a file that is just written
+// anew, does not end a stream that has stood.
+func TestATokenThatCantBeHadForATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Token("canary"))
+		defer x.Close()
+		path := filepath.Join(t.TempDir(), "bearer.txt")
+		write := func(token string) {
+			if err := os.WriteFile(path, []byte(token), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("canary\n")
+		s := start(t, nil, xstream.TokenFile(path), append(opts, coop)...)
+		after(time.Minute)
+		write("")
+		for range 3 {
+			x.Disconnect(xtest.Clean)
+			after(30 * time.Second)
+		}
+		if st := s.Stats(); !st.Connected || st.Connects != 4 {
+			t.Errorf("without the token: %+v\n%s", st, s.logged())
+		}
+		const said = "the token can't be had now"
+		if n := strings.Count(s.logged(), said); n != 1 || strings.Contains(s.logged(), "canary") {
+			t.Errorf("it is said %d times that %s:\n%s", n, said, s.logged())
+		}
+		write("other")
+		x.Disconnect(xtest.Clean)
+		select {
+		case err := <-s.err:
+			if err == nil || !strings.Contains(err.Error(), path) {
+				t.Errorf("Stream() = %v, want a refusal that names the file", err)
+			}
+		case <-time.After(time.Hour):
+			t.Error("Stream goes on with a token that is refused")
+		}
+	})
+}
+
 // The token goes to X only: not where a redirect points, nor to another host.
 func TestTokenGoesNowhereElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -99,7 +99,9 @@ type tokenError struct{ err error }
 func (e *tokenError) Error() string { return "no token: " + e.err.Error() }
 func (e *tokenError) Unwrap() error { return e.err }
 
-// current asks for the token, and keeps it to take it out of texts.
+// current asks for the token, and keeps it to take it out of texts. A source that
+// fails once it has given a token does not end the stream: a file may just be
+// written anew, or a vault be down. If that token is no good any more X says so.
 func (s *Source) current(ctx context.Context) (string, error) {
 	token, err := s.token(context.WithValue(ctx, openFile{}, s.openFile))
 	if err == nil {
@@ -112,8 +114,16 @@ func (s *Source) current(ctx context.Context) (string, error) {
 		if ctx.Err() != nil {
 			return "", ctx.Err()
 		}
-		return "", &tokenError{err}
+		last, _ := s.secret.Load().(string)
+		if last == "" {
+			return "", &tokenError{err}
+		}
+		if !s.saidToken.Swap(true) {
+			s.logger.Warn("the token can't be had now: the one of before is used", "error", s.clean(err.Error()))
+		}
+		return last, nil
 	}
+	s.saidToken.Store(false)
 	if old, _ := s.secret.Swap(token).(string); old != token {
 		s.former.Store(old)
 	}
@@ -123,7 +133,7 @@ func (s *Source) current(ctx context.Context) (string, error) {
 // openFile says once that others can read a file that holds the token.
 func (s *Source) openFile(path string, mode os.FileMode) {
 	if s.saidOpen.CompareAndSwap(false, true) {
-		s.logger.Warn("other users of this machine can read the token: run chmod 600 on its file", "path", path, "mode", mode.String())
+		s.logger.Warn("other users of this machine can read the token: run chmod 600 on its file", "file", path, "mode", mode.String())
 	}
 }
 

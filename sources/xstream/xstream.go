@@ -52,6 +52,7 @@ type Source struct {
 
 	secret, former atomic.Value // the token and the one before it, strings, to be taken out of texts
 	saidOpen       atomic.Bool  // that others can read the token
+	saidToken      atomic.Bool  // that the token can't be had
 
 	syncing sync.Mutex // held while the rules at X are brought in line
 

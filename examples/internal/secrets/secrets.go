@@ -53,6 +53,6 @@ func Read(path string) (*File, error) {
 // File is none.
 func (f *File) Warn(logger *slog.Logger) {
 	if f != nil && f.mode&0o077 != 0 && runtime.GOOS != "windows" {
-		logger.Warn("other users of this machine can read the secret: run chmod 600 on its file", "path", f.path, "mode", f.mode.String())
+		logger.Warn("other users of this machine can read the secret: run chmod 600 on its file", "file", f.path, "mode", f.mode.String())
 	}
 }
