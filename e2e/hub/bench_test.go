@@ -56,11 +56,12 @@ func (h hub) viewers() int { return h.Stats().Viewers }
 func (h hub) send(messages [][]byte) error {
 	tweets := make([]*tweetstream.Tweet, len(messages))
 	for i, m := range messages {
-		tweets[i] = &tweetstream.Tweet{ID: "1", Raw: m}
+		// Its number serves as the id: the hub takes each Post once.
+		tweets[i] = &tweetstream.Tweet{ID: string(m[nAt:][:12]), Raw: m}
 	}
 	// The hub does not wait for viewers, and would cut off those who are slower
 	// than this loop; the others' writes wait by themselves.
-	for h.Stats().Lag > 4<<20 {
+	for h.Stats().Lag.Max > 4<<20 {
 		<-time.After(time.Millisecond)
 	}
 	return h.Deliver(context.Background(), tweets)

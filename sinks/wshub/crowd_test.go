@@ -175,8 +175,8 @@ func TestFilter(t *testing.T) {
 		})
 	}
 	all.Wait()
-	if lag := hub.Stats().Lag; lag != 0 {
-		await(t, "viewers have passed what is not theirs", func() bool { return hub.Stats().Lag == 0 })
+	if lag := hub.Stats().Lag.Max; lag != 0 {
+		await(t, "viewers have passed what is not theirs", func() bool { return hub.Stats().Lag.Max == 0 })
 	}
 }
 
@@ -223,7 +223,7 @@ func TestCloseForced(t *testing.T) {
 	if err := hub.Close(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Close() = %v, want %v", err, context.DeadlineExceeded)
 	}
-	if s := hub.Stats(); s.Viewers != 0 || s.Lag != 0 {
+	if s := hub.Stats(); s.Viewers != 0 || s.Lag.Max != 0 {
 		t.Errorf("after Close Stats() = %+v, want no viewers", s)
 	}
 }
@@ -256,7 +256,7 @@ func TestUnused(t *testing.T) {
 	if err := hub.Close(context.Background()); err != nil {
 		t.Errorf("Close() = %v, want nil", err)
 	}
-	if got, want := fmt.Sprint(hub.Stats()), "{0 0 0 map[] 0 0}"; got != want {
+	if got, want := fmt.Sprint(hub.Stats()), "{0 0 0 map[] 0 0 {0 0 0}}"; got != want {
 		t.Errorf("Stats() = %s, want %s", got, want)
 	}
 }

@@ -1,5 +1,5 @@
-// Package wshub shows Posts to browsers as they come, over WebSocket, to
-// thousands of them at a time.
+// Package wshub shows Posts to browsers as they come, over WebSocket or as
+// server-sent events, to thousands of them at a time.
 //
 //	hub, err := wshub.New()
 //	…
@@ -9,17 +9,49 @@
 // # What a viewer gets
 //
 // Each message of the stream is one text frame, byte for byte, in the order of
-// the log. A new viewer begins with the newest messages ([Newest]); from there
-// on, or from its handshake on, it gets each one, until its connection ends. A
-// message that was handed over twice, because the process that sent it did not
-// know the first time, comes twice: a page goes by the Post's id.
+// the log. A new viewer begins with the newest messages ([Newest], or another
+// number with ?replay=20); from there on, or from its handshake on, it gets each
+// one, until its connection ends. A Post that was handed over twice comes once,
+// as long as the hub still has it.
 //
-// With ?tag=news a viewer gets those Posts only that matched a rule with this
-// tag. Given again, as in ?tag=news&tag=sport, it gets those that match any of
-// them.
+// Messages of the hub's own are told apart by their only key:
 //
-// What a viewer sends is not looked at, but must be WebSocket as RFC 6455 has
-// it, and messages of at most 4 KiB. There is no compression.
+//	{"deleted":["1","2"]}           these Posts are gone: take them away
+//	{"gap":{"after":"1","reason":"slow","missed":12}}
+//	                                Posts behind this one do not come: they are
+//	                                "gone", or the viewer was too "slow"
+//	{"filter":"lang=en"}            the filter that is in force from here on
+//
+// # Coming back
+//
+// With ?since=ID, or a header Last-Event-ID, a viewer goes on behind the Post
+// that it has seen last: among those that the hub keeps, half the bytes of
+// [MaxLag], or out of a [History], given with [Resume], up to where the hub's own
+// begin. Ids are looked up, never compared. What neither has any more is a gap,
+// and the viewer is told.
+//
+// After a restart the hub has nothing. With a journal, plug it in as
+// WithSink("hub", hub, tweetstream.Live(2000)): it begins with what it had.
+//
+// # Filters
+//
+// A viewer may ask for a part:
+//
+//	?tag=news&tag=sport  what matched a rule with one of these tags
+//	?lang=en&lang=de     what X takes to be in one of these languages
+//	?word=go&word=gopher what has one of these words, or phrases, in its full text
+//	?sensitive=false     not what may be unfit for some
+//
+// All that are given must hold. While it is connected, it changes its filter with
+// a message {"filter":"tag=news&lang=en"}, and the hub answers with the one that
+// is in force, and an "error" if it is not what was asked for. All else that a
+// viewer sends is not looked at, but must be WebSocket as RFC 6455 has it, and
+// messages of at most 4 KiB, in no more than 50 frames a second. There is no
+// compression.
+//
+// # Server-sent events
+//
+// [Hub.Events] hands the same messages to clients without WebSocket.
 //
 // # Who may look on
 //
@@ -33,13 +65,15 @@
 // A message is made ready once, in a log that all viewers share, and a viewer is
 // a place in it. So nobody waits for a viewer, and a slow one takes little
 // memory of its own; what it lacks stays in memory, up to [MaxLag]. Then it is
-// cut off.
+// cut off or, with [SkipSlow], goes on at the newest message.
 //
 // # Close codes
 //
 //	1000, or its own  the viewer closed the connection
-//	1001              the hub is closing; all messages have been sent
+//	1001              the hub is closing; all messages have been sent, except to
+//	                  those who were still reading the past
 //	1002, 1007        what the viewer sent breaks the protocol, or is not UTF-8
+//	1008              the viewer sends too much
 //	1009              the viewer's message is too large
 //	1013              the viewer was too slow or silent; it may come again
 //

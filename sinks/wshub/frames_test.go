@@ -2,6 +2,7 @@ package wshub_test
 
 import (
 	"bytes"
+	"strconv"
 	"testing"
 
 	"github.com/gobwas/ws"
@@ -30,10 +31,11 @@ func BenchmarkDeliver(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	t := tweet(1, 2400, "news")
+	raw := tweet(1, 2400, "news")
 	b.SetBytes(2400)
 	b.ReportAllocs()
-	for b.Loop() {
+	for i := 0; b.Loop(); i++ {
+		t := &tweetstream.Tweet{ID: strconv.Itoa(i), Raw: raw.Raw, Rules: raw.Rules}
 		if err := hub.Deliver(b.Context(), []*tweetstream.Tweet{t}); err != nil {
 			b.Fatal(err)
 		}

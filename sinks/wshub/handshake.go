@@ -2,30 +2,34 @@ package wshub
 
 import (
 	"encoding/base64"
+	"errors"
+	"math"
+	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
+)
+
+const (
+	// maxID is the longest id that a viewer may come back with.
+	maxID = 128
+
+	// maxReplay asks for all that the hub has.
+	maxReplay = math.MaxInt32
 )
 
 // ServeHTTP is the endpoint of the hub: it checks a WebSocket handshake and
 // answers it. It returns when the viewer is connected; the connection is the
 // hub's from then on.
 func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	f, status, text := h.check(w.Header(), r)
-	var first cursor
-	if status == 0 {
-		var ok bool
-		if first, ok = h.enter(); !ok {
-			w.Header().Set("Retry-After", "5")
-			status, text = http.StatusServiceUnavailable, "no room for another viewer"
-		}
-	}
-	if status != 0 {
-		h.figures.refused.Add(1)
-		http.Error(w, text, status)
+	a, ok := h.admit(w, r, handshake)
+	if !ok {
 		return
 	}
 	// Package ws looks at the first value of a header only; what it is shown
@@ -45,20 +49,107 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	conn, rw, _, err := ws.HTTPUpgrader{Timeout: writeTimeout}.Upgrade(checked, w)
 	if err != nil {
 		h.figures.refused.Add(1)
-		h.abandon()
+		h.abandon(a.addr)
 		if conn != nil {
 			_ = conn.Close()
 		}
 		return
 	}
+	if c, ok := conn.(*net.TCPConn); ok {
+		_ = c.SetWriteBuffer(sendBuffer)
+	}
 	// The buffers of net/http, 8 kB for each viewer, go with rw.
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	h.join(conn, slices.Clone(early), f, first)
+	h.join(h.newViewer(conn, a), slices.Clone(early))
+}
+
+// admission is what a request has been granted: a place, and where in the log it
+// begins.
+type admission struct {
+	addr   string
+	filter *filter
+	first  cursor
+	past   *past
+	gap    *gap
+}
+
+// admit checks a request, keeps a place for its viewer, and says where it begins.
+// If it can't, it answers the request. The protocol's own checks are further.
+func (h *Hub) admit(w http.ResponseWriter, r *http.Request, further func(answer http.Header, r *http.Request) (status int, text string)) (a admission, ok bool) {
+	query, status, text := h.check(w.Header(), r, further)
+	since, replay := "", h.newest
+	if status == 0 {
+		var err error
+		if a.filter, err = parseFilter(query); err == nil {
+			since, replay, err = h.beginning(r, query)
+		}
+		switch {
+		case err != nil:
+			status, text = http.StatusBadRequest, err.Error()
+		case h.authorize != nil && h.authorize(r) != nil:
+			status, text = http.StatusForbidden, "not allowed"
+		}
+	}
+	if status == 0 {
+		a.addr = address(r.RemoteAddr)
+		if text = h.enter(a.addr); text != "" {
+			w.Header().Set("Retry-After", "5")
+			status = http.StatusServiceUnavailable
+		}
+	}
+	if status != 0 {
+		h.figures.refused.Add(1)
+		http.Error(w, text, status)
+		return admission{}, false
+	}
+	if since == "" {
+		a.first = h.frames.newest(replay)
+	} else {
+		a.first, a.past, a.gap = h.resume(since)
+	}
+	return a, true
+}
+
+// beginning returns the Post behind which a viewer begins, or how many of the
+// newest it is to get. A browser that comes back to events by itself does so at
+// the same address: its header is newer.
+func (h *Hub) beginning(r *http.Request, query url.Values) (since string, replay int, err error) {
+	since, replay = query.Get("since"), h.newest
+	if last := r.Header.Get("Last-Event-ID"); last != "" {
+		since = last
+	}
+	if len(since) > maxID || !utf8.ValidString(since) {
+		return "", 0, errors.New("since is no id")
+	}
+	if query.Has("replay") {
+		n, err := strconv.ParseUint(query.Get("replay"), 10, 31)
+		if err != nil {
+			return "", 0, errors.New("replay is no number")
+		}
+		replay = int(n)
+	}
+	return since, replay, nil
+}
+
+// address returns what of an address counts for MaxPerAddress: a network of 64
+// bits is one customer's, in IPv6.
+func address(remote string) string {
+	ap, err := netip.ParseAddrPort(remote)
+	if err != nil {
+		return remote
+	}
+	a := ap.Addr().Unmap().WithZone("")
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
 }
 
 // check looks at a request before anything is done for it. A status other than
 // 0 refuses it.
-func (h *Hub) check(answer http.Header, r *http.Request) (f *filter, status int, text string) {
+func (h *Hub) check(answer http.Header, r *http.Request, further func(http.Header, *http.Request) (int, string)) (query url.Values, status int, text string) {
 	if !h.served.Has(r.Host) {
 		return nil, http.StatusMisdirectedRequest, "this host name is not served here"
 	}
@@ -67,36 +158,39 @@ func (h *Hub) check(answer http.Header, r *http.Request) (f *filter, status int,
 	}
 	if r.Method != http.MethodGet {
 		answer.Set("Allow", http.MethodGet)
-		return nil, http.StatusMethodNotAllowed, "this is a WebSocket endpoint: GET only"
+		return nil, http.StatusMethodNotAllowed, "this is a feed: GET only"
 	}
-	// RFC 6455, section 4.2.1.
-	if r.ProtoMajor != 1 || r.ProtoMinor < 1 || !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") {
-		answer.Set("Upgrade", "websocket")
-		answer.Set("Connection", "Upgrade")
-		return nil, http.StatusUpgradeRequired, "this is a WebSocket endpoint"
-	}
-	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != "13" {
-		answer.Set("Sec-WebSocket-Version", "13")
-		return nil, http.StatusUpgradeRequired, "want version 13 of WebSocket"
-	}
-	keys := r.Header.Values("Sec-WebSocket-Key")
-	if len(keys) != 1 {
-		return nil, http.StatusBadRequest, "want one Sec-WebSocket-Key"
-	}
-	if key, err := base64.StdEncoding.DecodeString(keys[0]); err != nil || len(key) != 16 || len(keys[0]) != 24 {
-		return nil, http.StatusBadRequest, "invalid Sec-WebSocket-Key"
+	if further != nil {
+		if status, text = further(answer, r); status != 0 {
+			return nil, status, text
+		}
 	}
 	query, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return nil, http.StatusBadRequest, "invalid query"
 	}
-	if f, err = parseFilter(query); err != nil {
-		return nil, http.StatusBadRequest, err.Error()
+	return query, 0, ""
+}
+
+// handshake checks what RFC 6455, section 4.2.1 asks for.
+func handshake(answer http.Header, r *http.Request) (status int, text string) {
+	if r.ProtoMajor != 1 || r.ProtoMinor < 1 || !hasToken(r.Header, "Connection", "upgrade") || !hasToken(r.Header, "Upgrade", "websocket") {
+		answer.Set("Upgrade", "websocket")
+		answer.Set("Connection", "Upgrade")
+		return http.StatusUpgradeRequired, "this is a WebSocket endpoint"
 	}
-	if h.authorize != nil && h.authorize(r) != nil {
-		return nil, http.StatusForbidden, "not allowed"
+	if v := r.Header.Values("Sec-WebSocket-Version"); len(v) != 1 || v[0] != "13" {
+		answer.Set("Sec-WebSocket-Version", "13")
+		return http.StatusUpgradeRequired, "want version 13 of WebSocket"
 	}
-	return f, 0, ""
+	keys := r.Header.Values("Sec-WebSocket-Key")
+	if len(keys) != 1 {
+		return http.StatusBadRequest, "want one Sec-WebSocket-Key"
+	}
+	if key, err := base64.StdEncoding.DecodeString(keys[0]); err != nil || len(key) != 16 || len(keys[0]) != 24 {
+		return http.StatusBadRequest, "invalid Sec-WebSocket-Key"
+	}
+	return 0, ""
 }
 
 // originAllowed reports whether the page that a request comes from may read the

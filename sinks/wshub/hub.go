@@ -2,11 +2,14 @@ package wshub
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net"
 	"runtime"
 	"sync"
 	"unicode/utf8"
+
+	"github.com/gobwas/ws"
 
 	"github.com/tweetstream-go/tweetstream"
 )
@@ -48,13 +51,16 @@ type Hub struct {
 	empty   chan struct{} // closed when the hub is closed and the last viewer has left
 	done    chan struct{} // closed when no viewer is left for the workers
 
+	asking chan struct{} // holds a token for each question to the history under way
+
 	running sync.WaitGroup // every goroutine of the hub
 
 	mu       sync.Mutex
 	workers  []*worker
 	viewers  map[*viewer]struct{}
-	entering int // requests that have a place, and are no viewers yet
-	entered  int // viewers ever
+	places   map[string]int // by address: viewers and requests that have a place
+	entering int            // requests that have a place, and are no viewers yet
+	entered  int            // viewers ever
 	closed   bool
 	forced   bool // Close waits no longer
 }
@@ -67,13 +73,15 @@ func New(opts ...Option) (*Hub, error) {
 	}
 	return &Hub{
 		config:  c,
-		frames:  newFrameLog(c.newest, c.maxLag/2),
+		frames:  newFrameLog(c.maxLag / 2),
 		turn:    make(chan struct{}, 1),
 		moved:   make(chan struct{}, 1),
 		closing: make(chan struct{}),
 		empty:   make(chan struct{}),
 		done:    make(chan struct{}),
+		asking:  make(chan struct{}, historyReaders),
 		viewers: map[*viewer]struct{}{},
+		places:  map[string]int{},
 	}, nil
 }
 
@@ -85,7 +93,8 @@ func (h *Hub) Defaults() []tweetstream.SinkOption {
 
 // Deliver makes the tweets ready for the viewers, those who are here and those
 // who come later. It never waits for a viewer. It waits only while the processor
-// can't keep up with those viewers who take what they are given.
+// can't keep up with those viewers who take what they are given. A Post whose id
+// the hub still has is delivered already.
 //
 // A Raw that is longer than 32 MiB or not UTF-8 is a [*tweetstream.TweetError]
 // and [tweetstream.Permanent]: browsers would close the connection. When ctx is
@@ -115,15 +124,11 @@ func (h *Hub) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
 				break
 			}
 		}
-		switch {
-		case len(t.Raw) > maxRaw:
-			fail(t, tweetstream.Permanent(errTooLong))
-			continue
-		case !utf8.Valid(t.Raw):
-			fail(t, tweetstream.Permanent(errNotText))
+		if err := refusal(t); err != nil {
+			fail(t, tweetstream.Permanent(err))
 			continue
 		}
-		h.frames.append(t.Raw, tagsOf(t.Rules))
+		h.frames.append(t.ID, t.Raw, tagsOf(t.Rules))
 		if ahead += len(t.Raw); ahead >= maxWrite {
 			h.publish()
 			ahead = 0
@@ -131,6 +136,43 @@ func (h *Hub) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
 	}
 	h.publish()
 	return errors.Join(failed...)
+}
+
+// refusal says why a browser would close the connection over a tweet.
+func refusal(t *tweetstream.Tweet) error {
+	switch {
+	case len(t.Raw) > maxRaw:
+		return errTooLong
+	case !utf8.Valid(t.Raw):
+		return errNotText
+	}
+	return nil
+}
+
+// Delete has the hub forget these Posts, for all who come or come back, and
+// tells all viewers: {"deleted":["1"]} with the ids. It does not wait for them.
+// After Close the error is [ErrClosed].
+func (h *Hub) Delete(ctx context.Context, ids []string) error {
+	select {
+	case h.turn <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-h.turn }()
+	if h.isClosed() {
+		return ErrClosed
+	}
+	if err := h.room(ctx); err != nil {
+		return err
+	}
+	note, err := json.Marshal(map[string][]string{"deleted": ids})
+	if err != nil {
+		return err
+	}
+	h.frames.remove(ids)
+	h.frames.notice(note)
+	h.publish()
+	return nil
 }
 
 // publish lets viewers see what was appended.
@@ -178,36 +220,56 @@ func (h *Hub) isClosed() bool {
 
 // enter keeps a place for a viewer, if there is one, and for its first messages:
 // whatever comes once it has read the answer to its handshake, it gets.
-func (h *Hub) enter() (first cursor, ok bool) {
+func (h *Hub) enter(addr string) (full string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.closed || len(h.viewers)+h.entering >= h.maxViewers {
-		return cursor{}, false
+	switch {
+	case h.closed || len(h.viewers)+h.entering >= h.maxViewers:
+		return "no room for another viewer"
+	case h.places[addr] >= h.maxPerAddress && h.maxPerAddress > 0:
+		return "no room for another viewer from this address"
 	}
 	h.entering++
-	return h.frames.join(), true
+	h.places[addr]++
+	return ""
 }
 
 // abandon gives back the place of a viewer who did not come.
-func (h *Hub) abandon() {
+func (h *Hub) abandon(addr string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.entering--
+	h.vacate(addr)
+}
+
+// vacate gives back a place. The caller holds mu.
+func (h *Hub) vacate(addr string) {
+	if h.places[addr]--; h.places[addr] == 0 {
+		delete(h.places, addr)
+	}
 	h.checkEmpty()
 }
 
-// join makes a viewer out of a connection, for whom enter has kept a place. early
-// is what was read from it already.
-func (h *Hub) join(conn net.Conn, early []byte, f *filter, first cursor) {
-	if c, ok := conn.(*net.TCPConn); ok {
-		_ = c.SetWriteBuffer(sendBuffer)
+// newViewer makes a viewer out of a connection, for whom enter has kept a place.
+func (h *Hub) newViewer(conn net.Conn, a admission) *viewer {
+	v := &viewer{hub: h, conn: conn, socket: socketOf(conn), filter: a.filter, addr: a.addr, joined: h.frames.now(), cur: a.first, past: a.past, gap: a.gap}
+	v.pos.Store(nowhere)
+	if v.past == nil {
+		v.pos.Store(v.cur.pos())
+	} else {
+		v.ctx, v.cancel = context.WithCancel(context.Background())
 	}
-	v := &viewer{hub: h, conn: conn, socket: socketOf(conn), filter: f, joined: h.frames.now(), cur: first}
-	v.pos.Store(first.pos())
 	if v.socket == nil {
 		v.more = make(chan struct{}, 1)
-		v.busy = true
 	}
+	// The past is read by the goroutine that writes.
+	v.busy = v.socket == nil || v.past != nil
+	return v
+}
+
+// join lets a viewer in. early is what was read from it already. One that reads
+// events has a goroutine of its caller's.
+func (h *Hub) join(v *viewer, early []byte) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.entering--
@@ -215,19 +277,29 @@ func (h *Hub) join(conn net.Conn, early []byte, f *filter, first cursor) {
 	v.worker = h.workers[h.entered%len(h.workers)]
 	h.entered++
 	if h.closed {
-		v.bye, v.drain = goingAway, true
+		v.bye, v.drain = v.goodbye(ws.StatusGoingAway, "going away"), true
 	}
 	if h.forced {
 		v.drop()
 	}
 	h.viewers[v] = struct{}{}
 	h.running.Add(1)
-	go (&reader{v: v, in: early}).run()
-	if v.socket == nil {
-		h.running.Add(1)
-		go h.catchUp(v)
+	if !v.events {
+		go (&reader{v: v, in: early}).run()
+		if v.busy {
+			h.writer(v)
+		}
 	}
 	v.worker.kick(v)
+}
+
+// writer starts a goroutine that writes to a viewer.
+func (h *Hub) writer(v *viewer) {
+	h.running.Add(1)
+	go func() {
+		defer h.running.Done()
+		h.catchUp(v)
+	}()
 }
 
 // start starts the workers, once. The caller holds mu.
@@ -251,6 +323,7 @@ func (h *Hub) leave(v *viewer) {
 	v.rest = nil
 	v.mu.Unlock()
 	_ = v.conn.Close()
+	v.stop()
 	if v.more != nil {
 		signal(v.more)
 	}
@@ -258,7 +331,7 @@ func (h *Hub) leave(v *viewer) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.viewers, v)
-	h.checkEmpty()
+	h.vacate(v.addr)
 }
 
 // checkEmpty tells Close when the last viewer has left. The caller holds mu.
@@ -295,7 +368,8 @@ func (h *Hub) Close(ctx context.Context) error {
 	for v := range h.viewers {
 		v.mu.Lock()
 		if v.bye == nil {
-			v.bye, v.drain = goingAway, true
+			v.bye, v.drain = v.goodbye(ws.StatusGoingAway, "going away"), true
+			v.stop()
 			v.wake()
 		}
 		v.mu.Unlock()

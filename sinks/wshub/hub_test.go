@@ -23,7 +23,7 @@ func TestMessages(t *testing.T) {
 	c.want(`{"data":{"id":"3"}}`)
 	for _, size := range []int{0, 1, 125, 126, 127, 65534, 65535, 65536, 256 << 10, 256<<10 + 1, 1 << 20, 5 << 20} {
 		raw := strings.Repeat("é", size/2) + strings.Repeat("x", size%2)
-		hub.deliver(&tweetstream.Tweet{ID: "1", Raw: []byte(raw)})
+		hub.deliver(&tweetstream.Tweet{ID: fmt.Sprint("length ", size), Raw: []byte(raw)})
 		c.want(raw)
 	}
 	hub.deliver(tweet(4, 0))

@@ -15,16 +15,19 @@ import (
 type Option func(*config)
 
 type config struct {
-	newest     int
-	maxLag     int64
-	maxAge     time.Duration
-	maxViewers int
-	ping       time.Duration
-	hosts      []string
-	served     hosts.List
-	origins    []string
-	authorize  func(*http.Request) error
-	logger     *slog.Logger
+	newest        int
+	history       History
+	maxLag        int64
+	maxAge        time.Duration
+	skipSlow      bool
+	maxViewers    int
+	maxPerAddress int // 0: no limit
+	ping          time.Duration
+	hosts         []string
+	served        hosts.List
+	origins       []string
+	authorize     func(*http.Request) error
+	logger        *slog.Logger
 
 	set map[string]bool // the options that were given
 }
@@ -32,8 +35,16 @@ type config struct {
 // Newest sets with how many messages a new viewer begins: the newest, oldest
 // first, then what comes live, without a hole and none twice. A viewer with a
 // filter gets those of them that it asked for. There are fewer when they would
-// take more than half the bytes of [MaxLag]. By default 50; 0 is none.
+// take more than half the bytes of [MaxLag], which is what a hub keeps, and one
+// may ask for another number with ?replay=. By default 50; 0 is none.
 func Newest(n int) Option { return func(c *config) { c.newest = n } }
+
+// Resume sets where viewers who come back find the Posts that the hub does not
+// keep itself any more, or, after a restart, not yet. By default there is nothing:
+// they go on with what the hub has, and are told of the gap.
+func Resume(h History) Option {
+	return func(c *config) { c.history, c.set["Resume"] = h, true }
+}
 
 // MaxLag sets how far a viewer may fall behind: bytes of the log that wait for
 // it, whether or not its filter lets them through, and the age of the message
@@ -44,9 +55,22 @@ func MaxLag(bytes int64, age time.Duration) Option {
 	return func(c *config) { c.maxLag, c.maxAge = bytes, age }
 }
 
+// SkipSlow lets a viewer who is beyond [MaxLag] go on at the newest message
+// instead of cutting it off. It is told of the gap. One that takes nothing at all
+// for 10 seconds is cut off nevertheless.
+func SkipSlow() Option { return func(c *config) { c.skipSlow = true } }
+
 // MaxViewers sets how many viewers there may be at a time. Others are answered
 // with 503. By default 10,000.
 func MaxViewers(n int) Option { return func(c *config) { c.maxViewers = n } }
+
+// MaxPerAddress sets how many viewers there may be at a time from one address, of
+// which IPv6 has one for each network of 64 bits. Others are answered with 503.
+// It is the address of [http.Request].RemoteAddr: behind a proxy, put the one in
+// there that the proxy names. By default there is no limit.
+func MaxPerAddress(n int) Option {
+	return func(c *config) { c.maxPerAddress, c.set["MaxPerAddress"] = n, true }
+}
 
 // Ping sets after what silence a viewer is sent a ping. If nothing comes from it
 // for as long again, it is cut off. By default 30 s.
@@ -119,6 +143,12 @@ func (c *config) validate() error {
 	}
 	if c.maxViewers < 1 {
 		bad("MaxViewers", "want at least 1, got %d", c.maxViewers)
+	}
+	if c.set["MaxPerAddress"] && c.maxPerAddress < 1 {
+		bad("MaxPerAddress", "want at least 1, got %d", c.maxPerAddress)
+	}
+	if c.set["Resume"] && c.history == nil {
+		bad("Resume", "nothing given")
 	}
 	if c.ping <= 0 {
 		bad("Ping", "want more than 0, got %v", c.ping)

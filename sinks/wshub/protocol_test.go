@@ -1,6 +1,7 @@
 package wshub_test
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"encoding/binary"
@@ -65,6 +66,7 @@ func TestViolations(t *testing.T) {
 		{"length of 2^40", []byte{0x81, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4}, 1009},
 		{"long message", bytesOf(text(strings.Repeat("x", 4097))), 1009},
 		{"many fragments", bytesOf(part(ws.OpText, strings.Repeat("x", 4000)), part(ws.OpContinuation, strings.Repeat("x", 97))), 1009},
+		{"many frames", bytes.Repeat(bytesOf(ws.NewPongFrame(nil)), 600), 1008},
 		{"invalid UTF-8", bytesOf(text("caf\xe9")), 1007},
 		{"invalid UTF-8 in fragments", bytesOf(part(ws.OpText, "a"), ws.NewFrame(ws.OpContinuation, true, []byte("\xff"))), 1007},
 		{"close with one byte", bytesOf(ws.NewCloseFrame([]byte{3})), 1002},
@@ -155,9 +157,9 @@ func TestAnswers(t *testing.T) {
 func TestPingsDuringLoad(t *testing.T) {
 	hub := serve(t, wshub.Newest(0))
 	c := hub.view("")
-	const n = 2000
+	const n, pings = 2000, 400
 	go func() {
-		for i := range n {
+		for i := range pings {
 			_ = ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewPingFrame(fmt.Append(nil, i))))
 		}
 	}()
@@ -167,7 +169,7 @@ func TestPingsDuringLoad(t *testing.T) {
 		}
 	}()
 	last := ""
-	for messages := 0; messages < n || last != fmt.Sprint(n-1); {
+	for messages := 0; messages < n || last != fmt.Sprint(pings-1); {
 		switch op, payload, err := c.frame(); {
 		case err != nil:
 			t.Fatal(err)

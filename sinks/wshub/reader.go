@@ -1,25 +1,36 @@
 package wshub
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
+	"net/url"
 	"os"
+	"strings"
 	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 )
 
-// maxMessage is the longest message that a viewer may send.
-const maxMessage = 4 << 10
+const (
+	// maxMessage is the longest message that a viewer may send.
+	maxMessage = 4 << 10
+
+	// A viewer may send so many frames at once, and so many a second.
+	maxBurst = 500
+	maxRate  = 50
+)
 
 // reader reads what a viewer sends, in a goroutine that lives as long as the
 // viewer: it is the one to find out that a connection has ended. Its memory is
 // small, because there are thousands of them and most read nothing but pongs.
 type reader struct {
 	v      *viewer
-	in     []byte // read, and not used yet
-	pinged bool   // and nothing has come since
+	in     []byte    // read, and not used yet
+	pinged bool      // and nothing has come since
+	frames float64   // that it may still send
+	last   time.Time // when it sent the last
 	head   [ws.MaxHeaderSize]byte
 	buf    [256]byte
 }
@@ -85,6 +96,9 @@ func (r *reader) messages() error {
 		if err := ws.CheckHeader(h, state); err != nil {
 			return &violation{ws.StatusProtocolError, err.Error()}
 		}
+		if !r.within() {
+			return &violation{ws.StatusPolicyViolation, "too many frames"}
+		}
 		if h.OpCode.IsControl() {
 			if err := r.control(h); err != nil {
 				return err
@@ -103,12 +117,51 @@ func (r *reader) messages() error {
 		if fragmented = !h.Fin; fragmented {
 			continue
 		}
-		// There is nothing yet that a viewer could ask for in a message.
-		if kind == ws.OpText && !utf8.Valid(message) {
-			return &violation{ws.StatusInvalidFramePayloadData, "invalid UTF-8"}
+		if kind == ws.OpText {
+			if !utf8.Valid(message) {
+				return &violation{ws.StatusInvalidFramePayloadData, "invalid UTF-8"}
+			}
+			r.v.asks(message)
 		}
 		message = nil
 	}
+}
+
+// asks follows a message of the viewer's. There is one: {"filter":"tag=news"},
+// with what could stand in the query. What is none is not looked at. The answer
+// says what is in force, and why if it is not what was asked for.
+func (v *viewer) asks(message []byte) {
+	var said struct {
+		Filter *string `json:"filter"`
+	}
+	if json.Unmarshal(message, &said) != nil || said.Filter == nil {
+		return
+	}
+	query, err := url.ParseQuery(strings.TrimPrefix(*said.Filter, "?"))
+	var f *filter
+	if err == nil {
+		f, err = parseFilter(query)
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.bye != nil {
+		return
+	}
+	if err == nil {
+		v.filter = f
+	}
+	v.answer(err)
+}
+
+// within counts a frame, and reports whether there are not too many.
+func (r *reader) within() bool {
+	now := time.Now()
+	if r.last.IsZero() {
+		r.frames = maxBurst
+	}
+	r.frames = min(maxBurst, r.frames+now.Sub(r.last).Seconds()*maxRate) - 1
+	r.last = now
+	return r.frames >= 0
 }
 
 // payload appends the payload of a frame to dst.

@@ -2,6 +2,7 @@ package wshub_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,7 +13,8 @@ import (
 	"github.com/tweetstream-go/tweetstream/sinktest"
 )
 
-// What the hub stores is what a viewer has got who was there from the beginning.
+// What the hub stores is what a viewer has got who was there from the beginning,
+// and was not told to take away.
 // The hub can't be broken from without: it waits for nobody.
 func TestContract(t *testing.T) {
 	sinktest.Run(t, func(t *testing.T) sinktest.Subject {
@@ -49,7 +51,15 @@ func (v *onlooker) look() {
 			v.mu.Unlock()
 			return
 		}
-		v.got = append(v.got, m)
+		var note struct{ Deleted []string }
+		if json.Unmarshal([]byte(m), &note) == nil && note.Deleted != nil {
+			v.got = slices.DeleteFunc(v.got, func(m string) bool {
+				t, err := tweetstream.ParseTweet([]byte(m))
+				return err == nil && slices.Contains(note.Deleted, t.ID)
+			})
+		} else {
+			v.got = append(v.got, m)
+		}
 		v.changed.Broadcast()
 		v.mu.Unlock()
 	}
@@ -59,7 +69,7 @@ func (v *onlooker) look() {
 func (v *onlooker) stored() (all []*tweetstream.Tweet, err error) {
 	v.marks++
 	last := fmt.Sprintf("%s%d}", mark, v.marks)
-	if err := v.hub.Deliver(context.Background(), []*tweetstream.Tweet{{ID: "mark", Raw: []byte(last)}}); err != nil {
+	if err := v.hub.Deliver(context.Background(), []*tweetstream.Tweet{{ID: last, Raw: []byte(last)}}); err != nil {
 		return nil, err
 	}
 	v.mu.Lock()

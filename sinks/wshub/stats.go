@@ -2,6 +2,7 @@ package wshub
 
 import (
 	"maps"
+	"slices"
 	"sync"
 	"sync/atomic"
 )
@@ -12,9 +13,14 @@ type Stats struct {
 	Delivered uint64            // messages that viewers' sockets have taken
 	Bytes     uint64            // that viewers' sockets have taken
 	CutOff    map[Reason]uint64 // viewers that the hub has got rid of, by reason
+	Skipped   uint64            // times that a slow viewer went on at the newest message
 	Refused   uint64            // requests that were not let in
-	Lag       int64             // bytes of the log that wait for the viewer who is farthest behind
+	Lag       Lag
 }
+
+// Lag says how many bytes of the log wait for viewers: for the one in the middle,
+// for the one behind which only a hundredth of them are, and for the last.
+type Lag struct{ P50, P99, Max int64 }
 
 // A Reason says why a viewer was cut off.
 type Reason string
@@ -30,6 +36,7 @@ type figures struct {
 	delivered atomic.Uint64
 	bytes     atomic.Uint64
 	refused   atomic.Uint64
+	skipped   atomic.Uint64
 
 	mu     sync.Mutex
 	cutOff map[Reason]uint64
@@ -51,6 +58,7 @@ func (h *Hub) Stats() Stats {
 		Delivered: h.figures.delivered.Load(),
 		Bytes:     h.figures.bytes.Load(),
 		Refused:   h.figures.refused.Load(),
+		Skipped:   h.figures.skipped.Load(),
 		CutOff:    map[Reason]uint64{},
 	}
 	h.figures.mu.Lock()
@@ -60,8 +68,13 @@ func (h *Hub) Stats() Stats {
 	defer h.mu.Unlock()
 	s.Viewers = len(h.viewers)
 	end := h.frames.end.Load()
+	lags := make([]int64, 0, len(h.viewers))
 	for v := range h.viewers {
-		s.Lag = max(s.Lag, end-v.pos.Load())
+		lags = append(lags, max(0, end-v.pos.Load()))
+	}
+	if n := len(lags); n > 0 {
+		slices.Sort(lags)
+		s.Lag = Lag{P50: lags[n/2], P99: lags[n*99/100], Max: lags[n-1]}
 	}
 	return s
 }

@@ -1,7 +1,9 @@
 package wshub
 
 import (
+	"context"
 	"encoding/binary"
+	"encoding/json"
 	"math"
 	"net"
 	"sync"
@@ -37,15 +39,22 @@ type viewer struct {
 	hub    *Hub
 	conn   net.Conn
 	socket syscall.RawConn // nil: conn can't be written to without waiting
+	events bool            // it reads server-sent events, not WebSocket
 	worker *worker
-	filter *filter
+	addr   string // for MaxPerAddress
 	joined time.Duration
-	more   chan struct{} // without a socket: holds a token when there may be something to write
+	more   chan struct{}      // without a socket: holds a token when there may be something to write
+	ctx    context.Context    // of what the hub waits for on its behalf
+	cancel context.CancelFunc // when it is gone, or the hub is closing
 
 	pos atomic.Int64 // of cur
 
 	mu       sync.Mutex
+	filter   *filter
+	past     *past  // it reads this before it goes on at cur
 	cur      cursor // behind what was taken
+	gap      *gap   // that it is to be told of
+	note     []byte // a message for it alone, ready
 	rest     []byte // what is left of the piece under way
 	frames   int    // messages in the piece under way
 	at       time.Duration
@@ -73,9 +82,12 @@ func (v *viewer) take(buf []byte) (taken, copied bool) {
 	if v.byeTaken {
 		return false, false
 	}
-	if v.bye == nil || v.drain {
+	if v.bye == nil || v.drain && v.past == nil {
 		if v.control() {
 			return true, false
+		}
+		if v.past != nil {
+			return false, false
 		}
 		var p piece
 		if v.filter != nil && buf != nil {
@@ -86,6 +98,9 @@ func (v *viewer) take(buf []byte) (taken, copied bool) {
 		v.pos.Store(v.cur.pos())
 		if p.frames > 0 {
 			v.rest, v.frames, v.at = p.bytes, p.frames, max(p.at, v.joined)
+			if v.events {
+				v.rest = p.events()
+			}
 			return true, p.copied
 		}
 		if v.bye == nil {
@@ -98,14 +113,20 @@ func (v *viewer) take(buf []byte) (taken, copied bool) {
 	return true, false
 }
 
-// control takes a pong or a ping. Only the newest ping is answered, as RFC 6455,
-// section 5.5.3 allows.
+// control takes what is for this viewer alone. Only its newest ping is answered,
+// as RFC 6455, section 5.5.3 allows.
 func (v *viewer) control() bool {
 	switch {
 	case v.pong != nil:
 		v.rest, v.pong = v.pong, nil
+	case v.ping && v.events:
+		v.rest, v.ping = eventPing, false
 	case v.ping:
 		v.rest, v.ping = ws.CompiledPing, false
+	case v.gap != nil:
+		v.rest, v.gap = v.message(v.gap.message()), nil
+	case v.note != nil:
+		v.rest, v.note = v.note, nil
 	default:
 		return false
 	}
@@ -143,7 +164,7 @@ func (v *viewer) end(bye []byte) bool {
 		return false
 	}
 	v.bye, v.drain = bye, false
-	v.ping, v.pong = false, nil
+	v.ping, v.pong, v.gap, v.note = false, nil, nil, nil
 	v.leaveLog()
 	v.expire()
 	v.wake()
@@ -152,19 +173,80 @@ func (v *viewer) end(bye []byte) bool {
 
 // cutOff ends the viewer for a fault of its own. The caller holds mu.
 func (v *viewer) cutOff(code ws.StatusCode, text string, why Reason) {
-	if !v.end(closeFrame(code, text)) {
+	if !v.end(v.goodbye(code, text)) {
 		return
 	}
 	v.hub.figures.cut(why)
 	v.hub.logger.Debug("viewer cut off", "reason", string(why))
 }
 
-// slow cuts off a viewer that is behind. The caller holds mu.
-func (v *viewer) slow() { v.cutOff(statusTryAgainLater, "too slow", Slow) }
+// slow deals with a viewer that is behind: it is cut off or, as [SkipSlow] has
+// it, goes on at the end of the log. The caller holds mu.
+func (v *viewer) slow() {
+	if !v.hub.skipSlow {
+		v.stuck()
+		return
+	}
+	if v.bye != nil || v.past != nil {
+		return
+	}
+	end := v.hub.frames.newest(0)
+	v.missed(gap{After: v.cur.last(), Reason: gapSlow, Missed: end.number() - v.cur.number()})
+	v.cur, v.at = end, v.hub.frames.now()
+	v.pos.Store(v.cur.pos())
+	v.hub.figures.skipped.Add(1)
+}
+
+// stuck cuts off a viewer that is too slow for anything else. The caller holds mu.
+func (v *viewer) stuck() { v.cutOff(statusTryAgainLater, "too slow", Slow) }
+
+// missed has the viewer told of a gap, or of a longer one than it is to be told
+// of already. The caller holds mu.
+func (v *viewer) missed(g gap) {
+	if v.gap != nil {
+		g.After, g.Missed = v.gap.After, g.Missed+v.gap.Missed
+	}
+	v.gap = &g
+}
+
+// message returns a message in the form that the viewer reads.
+func (v *viewer) message(raw []byte) []byte {
+	if v.events {
+		return appendEvent(nil, "", raw)
+	}
+	return textFrame(raw)
+}
+
+// answer tells the viewer which filter is in force, between what the one before
+// has let through and what this one lets through, and what was wrong with what
+// it asked for. The caller holds mu.
+func (v *viewer) answer(wrong error) {
+	said := struct {
+		Filter string `json:"filter"`
+		Error  string `json:"error,omitempty"`
+	}{}
+	if v.filter != nil {
+		said.Filter = v.filter.key.Value()
+	}
+	if wrong != nil {
+		said.Error = wrong.Error()
+	}
+	note, _ := json.Marshal(said) // it has nothing that can't be marshalled
+	v.note = v.message(note)      // only the newest: a viewer that reads nothing shall not pile them up
+	v.wake()
+}
+
+// stop ends what the hub waits for on the viewer's behalf.
+func (v *viewer) stop() {
+	if v.cancel != nil {
+		v.cancel()
+	}
+}
 
 // leaveLog frees the log of the viewer. What is under way stays.
 func (v *viewer) leaveLog() {
-	v.cur = cursor{}
+	v.cur, v.past = cursor{}, nil
+	v.stop()
 	v.pos.Store(nowhere)
 }
 
@@ -198,17 +280,26 @@ func (v *viewer) broken() {
 
 // drop closes the connection without a word.
 func (v *viewer) drop() {
-	conn := v.conn
-	if c, ok := conn.(interface{ NetConn() net.Conn }); ok {
-		conn = c.NetConn() // TLS would wait for room to say goodbye
+	switch c := v.conn.(type) {
+	case *eventConn:
+		c.abort()
+	case interface{ NetConn() net.Conn }:
+		_ = c.NetConn().Close() // TLS would wait for room to say goodbye
+	default:
+		_ = c.Close()
 	}
-	_ = conn.Close()
 }
 
 // statusTryAgainLater is registered with IANA for servers under load.
 const statusTryAgainLater ws.StatusCode = 1013
 
-var goingAway = closeFrame(ws.StatusGoingAway, "going away")
+// goodbye returns the last that a viewer gets.
+func (v *viewer) goodbye(code ws.StatusCode, text string) []byte {
+	if v.events {
+		return closeEvent(code, text)
+	}
+	return closeFrame(code, text)
+}
 
 // closeFrame returns a close frame: RFC 6455, section 5.5.1.
 func closeFrame(code ws.StatusCode, text string) []byte {

@@ -160,8 +160,7 @@ func (w *worker) step(v *viewer) state {
 			v.rest = slices.Clone(v.rest)
 		}
 		v.busy = true
-		w.hub.running.Add(1)
-		go w.hub.catchUp(v)
+		w.hub.writer(v)
 		return busy
 	}
 	return lacking
@@ -169,10 +168,10 @@ func (w *worker) step(v *viewer) state {
 
 // catchUp writes to one viewer and waits for it, until it has all there is. Then
 // it hands it back to the worker or, if there is no socket that the worker could
-// use, waits for more.
+// use, waits for more. It reads the past for a viewer who has one.
 func (h *Hub) catchUp(v *viewer) {
-	defer h.running.Done()
 	out := newAttempt()
+	moved := time.Now() // when it last took anything
 	for {
 		v.mu.Lock()
 		if v.gone {
@@ -181,6 +180,11 @@ func (h *Hub) catchUp(v *viewer) {
 		}
 		taken, _ := v.take(nil)
 		switch {
+		case !taken && v.past != nil:
+			v.mu.Unlock()
+			h.recall(v)
+			moved = time.Now()
+			continue
 		case !taken && v.socket != nil:
 			// From here on the worker sees that v is free. What was published
 			// before this moment was taken.
@@ -190,30 +194,42 @@ func (h *Hub) catchUp(v *viewer) {
 			return
 		case !taken:
 			v.mu.Unlock()
-			<-v.more // comes when it is gone, too
+			v.await()
+			moved = time.Now()
 			continue
 		}
 		left := h.maxAge - (h.frames.now() - v.at)
 		if left <= 0 {
 			v.slow()
+			left = h.maxAge
 		}
-		p := v.rest[:min(len(v.rest), maxWrite)]
+		p := v.rest[:min(len(v.rest), v.maxWrite())]
 		deadline := v.deadline
 		if deadline.IsZero() {
-			deadline = time.Now().Add(min(writeTimeout, left))
+			deadline = time.Now().Add(min(writeTimeout-time.Since(moved), left))
 		}
 		_ = v.conn.SetWriteDeadline(deadline)
 		v.mu.Unlock()
 
 		n, err := v.write(out, p)
+		if n > 0 {
+			moved = time.Now()
+		}
 
 		v.mu.Lock()
 		over := v.wrote(n)
-		if errors.Is(err, os.ErrDeadlineExceeded) && v.deadline.IsZero() {
-			v.slow() // it has closeWait to take the close frame
+		if errors.Is(err, os.ErrDeadlineExceeded) && v.deadline.IsZero() && !v.events {
+			if time.Since(moved) >= writeTimeout {
+				v.stuck() // it has closeWait to take the close frame
+			} else {
+				v.slow()
+			}
 			err = nil
 		}
 		if err != nil || over {
+			if v.events && errors.Is(err, os.ErrDeadlineExceeded) {
+				v.stuck() // its answer can't be written to any more
+			}
 			v.broken()
 		}
 		v.mu.Unlock()
@@ -222,6 +238,31 @@ func (h *Hub) catchUp(v *viewer) {
 			return
 		}
 	}
+}
+
+// await waits until there may be something to write to a viewer without a
+// socket. One of events has no reader that would send it pings.
+func (v *viewer) await() {
+	if !v.events {
+		<-v.more // comes when it is gone, too
+		return
+	}
+	silence := time.NewTimer(v.hub.ping)
+	defer silence.Stop()
+	select {
+	case <-v.more:
+	case <-silence.C:
+		v.mu.Lock()
+		v.ping = true
+		v.mu.Unlock()
+	}
+}
+
+func (v *viewer) maxWrite() int {
+	if v.events {
+		return maxEventWrite
+	}
+	return maxWrite
 }
 
 // write writes at least a part of p, and waits for that.
