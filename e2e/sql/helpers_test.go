@@ -15,7 +15,6 @@ import (
 
 	_ "github.com/go-sql-driver/mysql"
 	_ "github.com/jackc/pgx/v5/stdlib"
-	_ "modernc.org/sqlite"
 
 	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/sinks/sqlsink"
@@ -37,7 +36,7 @@ var engines = []engine{
 	{"mariadb", "mysql", sqlsink.MySQL, "root@tcp(127.0.0.1:3306)/", func(db string) string {
 		return "root@tcp(127.0.0.1:3306)/" + db
 	}},
-	{"sqlite", "sqlite", sqlsink.SQLite, "", func(db string) string { return "file:" + db }},
+	{"sqlite", sqliteDriver, sqlsink.SQLite, "", func(db string) string { return "file:" + db }},
 }
 
 // long reports whether the long tests are asked for, as in CI.

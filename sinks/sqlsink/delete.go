@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"github.com/tweetstream-go/tweetstream"
 )
 
 // The kinds of what is deleted.
@@ -88,6 +91,10 @@ func (w *work) notDeleted(ctx context.Context, posts []post) ([]post, error) {
 					ids = append(ids, k)
 				}
 			}
+			for _, id := range p.content.EditHistory {
+				k, _ := key(id)
+				ids = append(ids, k)
+			}
 		}
 	}
 	slices.Sort(ids)
@@ -149,11 +156,16 @@ func has(gone map[int64]bool, id string) bool {
 	return id != "" && gone[k]
 }
 
-// reposts reports whether the Post is the author's who is gone, or passes on what
-// is gone.
+// reposts reports whether the Post is the author's who is gone, a version of what is
+// gone, or passes that on.
 func (p *post) reposts(gone, authors map[int64]bool) bool {
 	if has(authors, p.content.AuthorID) {
 		return true
+	}
+	for _, id := range p.content.EditHistory {
+		if has(gone, id) {
+			return true
+		}
 	}
 	for _, r := range p.content.References {
 		if r.Type == "retweeted" && (has(gone, r.ID) || r.Post != nil && has(authors, r.Post.AuthorID)) {
@@ -216,9 +228,28 @@ func (s *Sink) remove(ctx context.Context, kind int64, names []string) error {
 	})
 	if err == nil && s.dialect == SQLite {
 		// The log still has the pages as they were.
-		_, err = s.db.ExecContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+		err = s.emptyLog(ctx)
 	}
 	return s.failure(ctx, "delete", err, nil)
+}
+
+// errLogInUse is for what SQLite does not call an error.
+var errLogInUse = errors.New("what is deleted still stands in the write-ahead log, which somebody has been reading for long")
+
+// emptyLog writes SQLite's log into the file and cuts it. That waits for those who
+// read from it.
+func (s *Sink) emptyLog(ctx context.Context) error {
+	return s.connect(ctx, func(w *work) error {
+		for begin := time.Now(); ; {
+			busy, err := w.patiently(ctx, "PRAGMA wal_checkpoint(TRUNCATE)")
+			if err != nil || busy == 0 {
+				return err
+			}
+			if ctx.Err() != nil || time.Since(begin) > busyTime {
+				return errLogInUse
+			}
+		}
+	})
 }
 
 // list writes numbers into a statement: they are safe there, and the same for all
@@ -235,6 +266,21 @@ func (w *work) removeSome(ctx context.Context, kind int64, ids []int64) error {
 	gone := map[int64]bool{}
 	for _, id := range ids {
 		gone[id] = true
+	}
+	if kind == aPost {
+		// X deletes all versions with any. The first of them names the others.
+		var first sql.NullInt64
+		err := w.scan(ctx, func(rows *sql.Rows) error {
+			err := rows.Scan(&first)
+			if err == nil && !gone[first.Int64] {
+				gone[first.Int64] = true
+				ids = append(slices.Clip(ids), first.Int64)
+			}
+			return err
+		}, "SELECT edit_of FROM {prefix}tweets WHERE edit_of IS NOT NULL AND id IN ("+list(ids)+")")
+		if err != nil {
+			return err
+		}
 	}
 	marked, err := w.deletedIDs(ctx, kind, ids)
 	if err != nil {
@@ -275,9 +321,7 @@ func (w *work) removeSome(ctx context.Context, kind int64, ids []int64) error {
 		}
 	}
 	for part := range slices.Chunk(doomed, 500) {
-		in := " IN (" + list(part) + ")"
-		err := w.exec(ctx, "DELETE FROM {prefix}tweets WHERE id"+in, "DELETE FROM {prefix}media WHERE tweet_id"+in, "DELETE FROM {prefix}tweet_rules WHERE tweet_id"+in)
-		if err != nil {
+		if err := w.take(ctx, part); err != nil {
 			return err
 		}
 	}
@@ -289,15 +333,40 @@ func (w *work) removeSome(ctx context.Context, kind int64, ids []int64) error {
 	return w.scrubStored(ctx, containers, posts, authors)
 }
 
-// mentions finds messages in which an id stands.
+// take takes Posts out of all tables.
+func (w *work) take(ctx context.Context, ids []int64) error {
+	in := " IN (" + list(ids) + ")"
+	return w.exec(ctx, "DELETE FROM {prefix}tweets WHERE id"+in, "DELETE FROM {prefix}media WHERE tweet_id"+in, "DELETE FROM {prefix}tweet_rules WHERE tweet_id"+in)
+}
+
+// repostOf reports whether a message passes on what is gone.
+func repostOf(raw []byte, gone, authors map[int64]bool) bool {
+	t, err := tweetstream.ParseTweet(raw)
+	if err != nil {
+		return false
+	}
+	c, err := t.Content()
+	if err != nil {
+		return false
+	}
+	p := post{Tweet: t, content: c}
+	return p.reposts(gone, authors)
+}
+
+// mentions finds messages in which an id may stand, as a string or a number: scrub
+// sees which it is. What is no number may be written in many ways, so that all
+// messages are looked at.
 func mentions(d Dialect, ids []int64) string {
 	find := map[Dialect]string{
-		Postgres: `position('"%"'::bytea IN raw) > 0`,
-		MySQL:    `instr(raw, '"%"') > 0`,
-		SQLite:   `instr(raw, CAST('"%"' AS blob)) > 0`,
+		Postgres: `position('%'::bytea IN raw) > 0`,
+		MySQL:    `instr(raw, '%') > 0`,
+		SQLite:   `instr(raw, CAST('%' AS blob)) > 0`,
 	}[d]
 	var all []string
 	for _, id := range ids {
+		if id < 0 {
+			return "1 = 1"
+		}
 		all = append(all, strings.ReplaceAll(find, "%", strconv.FormatInt(id, 10)))
 	}
 	return strings.Join(all, " OR ")
@@ -328,6 +397,13 @@ func (w *work) scrubStored(ctx context.Context, where string, posts, authors map
 		}
 		for _, m := range some {
 			after = m.id
+			if repostOf(m.raw, posts, authors) {
+				// Its original was not stored: nothing else has found it.
+				if err := w.take(ctx, []int64{m.id}); err != nil {
+					return err
+				}
+				continue
+			}
 			clean := scrub(m.raw, posts, authors)
 			if len(clean) == len(m.raw) {
 				continue
@@ -337,7 +413,7 @@ func (w *work) scrubStored(ctx context.Context, where string, posts, authors map
 				set = "UPDATE {prefix}tweets SET raw = $1 WHERE id = $2"
 			}
 			if _, err := w.q().ExecContext(ctx, w.expand(set, 0), clean, m.id); err != nil {
-				return errors.Join(err)
+				return err
 			}
 		}
 	}

@@ -7,7 +7,8 @@
 //	sink, err := sqlsink.Open(ctx, "pgx", "postgres://me@localhost/posts")
 //
 // Tried are pgx's stdlib (the statements hand over Go's slices as arrays, which a
-// driver of PostgreSQL must take), go-sql-driver/mysql and modernc.org/sqlite.
+// driver of PostgreSQL must take), go-sql-driver/mysql, and for SQLite modernc.org/sqlite,
+// github.com/mattn/go-sqlite3 and github.com/ncruces/go-sqlite3/driver.
 //
 // # Tables
 //
@@ -31,6 +32,10 @@
 //	cut      a text was longer than its column
 //
 // So in PostgreSQL convert_from(raw, 'UTF8')::jsonb is safe where note is NULL.
+//
+// The folder queries has questions to begin with, in the words of each engine:
+// the latest Posts of a tag, Posts a minute, top authors, full text by the engine's
+// own index.
 //
 // # Once
 //

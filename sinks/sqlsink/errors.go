@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,13 +42,8 @@ func (s *Sink) failure(ctx context.Context, what string, err error, tweets []*tw
 	if name := c.meaning(); name != "" {
 		why = name + ": "
 	}
-	secrets := []string{s.dsn}
-	for part := range strings.FieldsFuncSeq(s.dsn, func(r rune) bool { return strings.ContainsRune(":@/?&=' ", r) }) {
-		if len(part) >= 8 {
-			secrets = append(secrets, part)
-		}
-	}
-	f := &failure{fmt.Sprintf("sqlsink: %s: %s%s", what, why, redact.Text(redact.Posts(redact.Secrets(err.Error(), secrets...), messages...))), err}
+	said := redact.Text(redact.Posts(s.withoutSecrets(err.Error()), messages...))
+	f := &failure{fmt.Sprintf("sqlsink: %s: %s%s", what, why, said), err}
 	switch c.kind() {
 	case ofPost:
 		return tweetstream.Permanent(f)
@@ -53,6 +51,47 @@ func (s *Sink) failure(ctx context.Context, what string, err error, tweets []*tw
 		return tweetstream.RetryAfter(f, 50*time.Millisecond)
 	}
 	return f
+}
+
+// withoutSecrets takes the parts of the DSN out of a driver's text. One of less
+// than eight characters may be a word of any sentence, so that what is left would
+// tell it: where a short one stands by itself, and could be a password, nothing of
+// the text is shown.
+func (s *Sink) withoutSecrets(text string) string {
+	secrets := []string{s.dsn}
+	for part := range strings.FieldsFuncSeq(s.dsn, func(r rune) bool { return strings.ContainsRune(":@/?&=' ", r) }) {
+		if len(part) >= 8 {
+			secrets = append(secrets, part)
+		}
+	}
+	for _, p := range passwords(s.dsn) {
+		if len(p) >= 8 {
+			secrets = append(secrets, p)
+		} else if regexp.MustCompile(`(^|[^\pL\pN])` + regexp.QuoteMeta(p) + `($|[^\pL\pN])`).MatchString(text) {
+			return "the driver's text may show the password"
+		}
+	}
+	return redact.Secrets(text, secrets...)
+}
+
+var passwordForms = []*regexp.Regexp{
+	regexp.MustCompile(`^(?:[a-zA-Z][a-zA-Z0-9+.-]*://)?[^:@/]*:(.*)@`),               // user:password@
+	regexp.MustCompile(`(?i)(?:password|passwd|pwd|_auth_pass|_key)\s*=\s*'([^']*)'`), // in PostgreSQL's quotes
+	regexp.MustCompile(`(?i)(?:password|passwd|pwd|_auth_pass|_key)\s*=\s*([^\s&']+)`),
+}
+
+// passwords returns those of a DSN, of any driver, as they stand and as they are
+// meant.
+func passwords(dsn string) (all []string) {
+	for _, form := range passwordForms {
+		for _, m := range form.FindAllStringSubmatch(dsn, -1) {
+			all = append(all, m[1])
+			if plain, err := url.PathUnescape(m[1]); err == nil {
+				all = append(all, plain)
+			}
+		}
+	}
+	return slices.DeleteFunc(all, func(p string) bool { return p == "" })
 }
 
 // code is what an engine calls an error.

@@ -3,6 +3,7 @@ package sqlsink
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -110,26 +111,39 @@ func (w *work) exec(ctx context.Context, statements ...string) error {
 
 // locked is transact, of one process at a time.
 func (s *Sink) locked(ctx context.Context, f func(w *work) error) error {
-	return s.transact(ctx, func(w *work) error {
-		switch s.dialect {
-		case Postgres:
-			if _, err := w.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockNumber()); err != nil {
-				return err
-			}
-		case MySQL:
+	return s.connect(ctx, func(w *work) error {
+		if s.dialect == MySQL {
 			name := fmt.Sprintf("tweetstream %x", uint64(s.lockNumber()))
 			var got sql.NullInt64
 			// The lock is the server's: databases on it wait for each other.
-			if err := w.tx.QueryRowContext(ctx, "SELECT GET_LOCK(?, 60)", name).Scan(&got); err != nil {
+			if err := w.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 60)", name).Scan(&got); err != nil {
 				return err
 			}
 			if got.Int64 != 1 {
 				return errors.New("another process has been migrating for a minute")
 			}
-			defer w.tx.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK(?)", name)
+			// Not within the transaction, whose end the next one must see.
+			defer w.unlock(ctx, name)
 		}
-		return f(w)
+		return w.transact(ctx, func(w *work) error {
+			if s.dialect == Postgres {
+				if _, err := w.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockNumber()); err != nil {
+					return err
+				}
+			}
+			return f(w)
+		})
 	})
+}
+
+// unlock gives MySQL's lock back. A connection that can't is not used again: the
+// server gives back what it held.
+func (w *work) unlock(ctx context.Context, name string) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), busyTime)
+	defer cancel()
+	if _, err := w.conn.ExecContext(ctx, "DO RELEASE_LOCK(?)", name); err != nil {
+		_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	}
 }
 
 // none is the version where there is no table of it.

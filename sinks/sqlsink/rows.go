@@ -5,9 +5,12 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -50,6 +53,7 @@ func textID(id string) any {
 
 // newPosts returns the posts of a batch by id, each once: the newest.
 func newPosts(tweets []*tweetstream.Tweet) []post {
+	decode(tweets)
 	posts := make([]post, 0, len(tweets))
 	at := make(map[int64]int, len(tweets))
 	for _, t := range tweets {
@@ -70,6 +74,32 @@ func newPosts(tweets []*tweetstream.Tweet) []post {
 	}
 	slices.SortFunc(posts, func(a, b post) int { return cmp.Compare(a.id, b.id) })
 	return posts
+}
+
+// decode decodes the messages on all processors: it takes as long as the database
+// does. The tweets keep what comes of it, errors too.
+func decode(tweets []*tweetstream.Tweet) {
+	const share = 16 // for fewer no goroutine is worth its while
+	n := min(runtime.GOMAXPROCS(0), len(tweets)/share)
+	if n < 2 {
+		return // Content is called anyway
+	}
+	var next atomic.Int64
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			for {
+				end := int(next.Add(share))
+				if end-share >= len(tweets) {
+					return
+				}
+				for _, t := range tweets[end-share : min(end, len(tweets))] {
+					_, _ = t.Content()
+				}
+			}
+		})
+	}
+	all.Wait()
 }
 
 // rows are those of one table. The values have passed text, so that every engine
@@ -121,6 +151,10 @@ func (s *set) sorted() rows {
 func tabulate(posts []post, tweets []*tweetstream.Tweet) []rows {
 	all := rows{tweetsTable, make([][]any, 0, len(posts))}
 	users, media := newSet(usersTable, 2*len(posts)), newSet(mediaTable, len(posts))
+	noted := make(map[int64]*notes, len(posts)) // by Post
+	for _, p := range posts {
+		noted[p.id] = &notes{}
+	}
 	byAge := slices.Clone(posts)
 	slices.SortStableFunc(byAge, func(a, b post) int { return a.received.Compare(b.received) })
 	for _, p := range byAge {
@@ -129,30 +163,29 @@ func tabulate(posts []post, tweets []*tweetstream.Tweet) []rows {
 		}
 		for _, u := range p.content.Users {
 			if u.ID != "" {
-				users.add(userRow(u, p.received))
+				users.add(userRow(noted[p.id], u, p.received))
 			}
 		}
 		for i, m := range p.content.Media {
-			media.add(mediaRow(p.id, i, m, p.received))
+			media.add(mediaRow(noted[p.id], p.id, i, m, p.received))
 		}
-	}
-	kept := make(map[int64]bool, len(posts))
-	for _, p := range posts {
-		kept[p.id] = true
-		all.rows = append(all.rows, tweetRow(p))
 	}
 	// Of a Post that is in the batch twice, both have matched rules.
 	rules, matched := newSet(rulesTable, 8), newSet(tweetRulesTable, len(posts))
 	for _, t := range tweets {
 		id, _ := key(t.ID)
-		if !kept[id] {
-			continue
+		n := noted[id]
+		if n == nil {
+			continue // it is deleted
 		}
 		for _, r := range t.Rules {
 			k := ruleKey(r)
 			matched.add([]any{k, id})
-			rules.add(ruleRow(k, r, t.Received))
+			rules.add(ruleRow(n, k, r, t.Received))
 		}
+	}
+	for _, p := range posts {
+		all.rows = append(all.rows, tweetRow(noted[p.id], p))
 	}
 	return []rows{all, users.sorted(), media.sorted(), rules.sorted(), matched.sorted()}
 }
@@ -167,16 +200,14 @@ func ruleKey(r tweetstream.Rule) int64 {
 	return n
 }
 
-func ruleRow(k int64, r tweetstream.Rule, seen time.Time) []any {
-	var n notes
+func ruleRow(n *notes, k int64, r tweetstream.Rule, seen time.Time) []any {
 	if !storable(seen) {
 		seen = time.Now()
 	}
 	return []any{k, n.text(textID(r.ID), short), n.text(r.Tag, short), n.orNull(r.Value, long), instant(seen)}
 }
 
-func tweetRow(p post) []any {
-	var n notes
+func tweetRow(n *notes, p post) []any {
 	row := []any{p.id, textID(p.ID), nil, nil, nil, nil, nil, nil, nil, instant(p.received), p.Recovered,
 		nil, false, nil, int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), nil, []byte(p.Raw)}
 	if p.Raw == nil {
@@ -214,16 +245,14 @@ func tweetRow(p post) []any {
 	return row
 }
 
-func userRow(u tweetstream.User, seen time.Time) []any {
-	var n notes
+func userRow(n *notes, u tweetstream.User, seen time.Time) []any {
 	id, _ := key(u.ID)
 	return []any{id, n.text(textID(u.ID), short), n.orNull(u.Username, short), n.orNull(u.Name, short), n.orNull(u.Description, long),
 		n.orNull(u.Location, short), n.orNull(u.ProfileImageURL, address), u.Verified, n.orNull(u.VerifiedType, short), u.Protected,
 		instant(u.CreatedAt), u.Followers, u.Following, u.Posts, instant(seen)}
 }
 
-func mediaRow(tweet int64, i int, m tweetstream.Media, seen time.Time) []any {
-	var n notes
+func mediaRow(n *notes, tweet int64, i int, m tweetstream.Media, seen time.Time) []any {
 	return []any{tweet, int64(i), n.text(m.Key, short), n.orNull(m.Type, short), n.orNull(m.URL, address), n.orNull(m.PreviewImageURL, address),
 		n.orNull(m.AltText, long), int64(m.Width), int64(m.Height), m.Duration.Milliseconds(), m.Views, instant(seen)}
 }
@@ -239,7 +268,7 @@ func instant(t time.Time) any {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-// notes are what could not be indexed of a Post.
+// notes are what could not be indexed of a Post, its users, media and rules.
 type notes struct{ words []string }
 
 func (n *notes) add(word string) {

@@ -16,7 +16,7 @@ func scrub(raw []byte, posts, authors map[int64]bool) []byte {
 	}
 	media := map[string]bool{}
 	clean := raw
-	for _, name := range []string{"tweets", "users", "media"} {
+	for _, name := range []string{"tweets", "posts", "users", "media"} {
 		var elements []json.RawMessage
 		if json.Unmarshal(parts.Includes[name], &elements) != nil {
 			continue
@@ -34,7 +34,7 @@ func scrub(raw []byte, posts, authors map[int64]bool) []byte {
 			_ = json.Unmarshal(e, &x) // what it could read counts
 			id, author := text(x.ID), text(x.AuthorID)
 			switch {
-			case name == "tweets" && (has(posts, id) || has(authors, author)):
+			case (name == "tweets" || name == "posts") && (has(posts, id) || has(authors, author)):
 				for _, k := range x.Attachments.MediaKeys {
 					media[k] = true
 				}
@@ -55,5 +55,9 @@ func scrub(raw []byte, posts, authors map[int64]bool) []byte {
 
 // text is an id that is a string or a number.
 func text(raw json.RawMessage) string {
-	return string(bytes.Trim(raw, `"`))
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	return string(raw)
 }

@@ -84,6 +84,7 @@ type Sink struct {
 	own        bool   // Close closes db
 	dsn        string // if given: no error may show it
 	statements statements
+	known      known
 	packet     int // of MySQL, the bytes of one statement; 0 for the others
 }
 

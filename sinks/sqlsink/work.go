@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
+	"reflect"
 	"strings"
 	"sync"
 	"time"
@@ -33,30 +34,36 @@ func (w *work) q() querier {
 }
 
 // transact calls f in a transaction, which it commits if f returns nil.
-func (s *Sink) transact(ctx context.Context, f func(w *work) error) (err error) {
+func (s *Sink) transact(ctx context.Context, f func(w *work) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	return s.connect(ctx, func(w *work) error { return w.transact(ctx, f) })
+}
+
+// connect calls f with a connection that is set up.
+func (s *Sink) connect(ctx context.Context, f func(w *work) error) error {
 	conn, err := s.db.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	w := &work{Sink: s, conn: conn}
-	switch s.dialect {
-	case SQLite:
+	if err := w.setUp(ctx); err != nil {
+		return err
+	}
+	return f(w)
+}
+
+func (w *work) transact(ctx context.Context, f func(w *work) error) (err error) {
+	if w.dialect == SQLite {
 		return w.immediately(ctx, f)
-	case MySQL:
-		// The DSN or the server may say latin1.
-		if _, err := conn.ExecContext(ctx, "SET NAMES utf8mb4"); err != nil {
-			return err
-		}
 	}
 	level := sql.LevelReadCommitted
-	if s.dialect == MySQL {
+	if w.dialect == MySQL {
 		level = sql.LevelRepeatableRead // it locks gaps: see notDeleted
 	}
-	if w.tx, err = conn.BeginTx(ctx, &sql.TxOptions{Isolation: level}); err != nil {
+	if w.tx, err = w.conn.BeginTx(ctx, &sql.TxOptions{Isolation: level}); err != nil {
 		return err
 	}
 	defer w.tx.Rollback() // does nothing after Commit
@@ -73,17 +80,8 @@ const busyTime = 5 * time.Second
 // immediately is transact in SQLite: it takes the lock for writing at once, for a
 // transaction that reads first can't get it later if another one has written.
 func (w *work) immediately(ctx context.Context, f func(w *work) error) error {
-	if err := w.pragmas(ctx); err != nil {
+	if _, err := w.patiently(ctx, "BEGIN IMMEDIATE"); err != nil {
 		return err
-	}
-	for begin := time.Now(); ; {
-		_, err := w.conn.ExecContext(ctx, "BEGIN IMMEDIATE")
-		if err == nil {
-			break
-		}
-		if ctx.Err() != nil || codeOf(err).sqlite != sqliteBusy || time.Since(begin) > busyTime {
-			return err
-		}
 	}
 	done := false
 	defer func() {
@@ -106,32 +104,99 @@ func (w *work) immediately(ctx context.Context, f func(w *work) error) error {
 	return nil
 }
 
-// pragmas are those of a connection, in their order: the size of a page is fixed
-// once anything is in the file, and the write-ahead log would be.
-func (w *work) pragmas(ctx context.Context) error {
-	for _, p := range []string{
+// settings are those of a connection. SQLite's stand in their order: the size of a
+// page is fixed once anything is in the file, and the write-ahead log would be.
+var settings = map[Dialect][]string{
+	MySQL: {"SET NAMES utf8mb4"}, // the DSN or the server may say latin1
+	SQLite: {
 		"PRAGMA busy_timeout = 50", // ms
 		"PRAGMA page_size = 16384",
 		"PRAGMA journal_mode = WAL",
 		"PRAGMA synchronous = FULL", // a Post that is delivered outlasts a loss of power
 		"PRAGMA secure_delete = ON",
-	} {
-		for begin := time.Now(); ; {
-			rows, err := w.conn.QueryContext(ctx, p)
-			if err == nil {
-				for rows.Next() {
-				}
-				err = errors.Join(rows.Err(), rows.Close())
-			}
-			if err == nil {
-				break
-			}
-			if ctx.Err() != nil || codeOf(err).sqlite != sqliteBusy || time.Since(begin) > busyTime {
-				return err
-			}
+	},
+}
+
+// known are the connections that are set up, as the driver has them.
+type known struct {
+	mu  sync.Mutex
+	all map[any]bool
+}
+
+// maxKnown is how many are remembered, so that those that were closed do not stay
+// in memory; to set one up again does no harm.
+const maxKnown = 64
+
+func (k *known) has(conn any) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.all[conn]
+}
+
+func (k *known) add(conn any) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.all == nil || len(k.all) >= maxKnown {
+		k.all = map[any]bool{}
+	}
+	k.all[conn] = true
+}
+
+// setUp issues the settings on a connection that has not had them.
+func (w *work) setUp(ctx context.Context) error {
+	var raw any
+	err := w.conn.Raw(func(conn any) error {
+		if reflect.TypeOf(conn).Comparable() {
+			raw = conn
+		}
+		return nil
+	})
+	if err != nil || raw != nil && w.known.has(raw) {
+		return err
+	}
+	for _, text := range settings[w.dialect] {
+		if _, err := w.patiently(ctx, text); err != nil {
+			return err
 		}
 	}
+	if raw != nil {
+		w.known.add(raw)
+	}
 	return nil
+}
+
+// patiently runs a statement again while another connection of SQLite is in the
+// way, for [busyTime]. It returns the first value of the answer, if that is a number.
+func (w *work) patiently(ctx context.Context, text string) (first int64, err error) {
+	for begin := time.Now(); ; {
+		first, err = w.ask(ctx, text)
+		if err == nil || ctx.Err() != nil || codeOf(err).sqlite != sqliteBusy || time.Since(begin) > busyTime {
+			return first, err
+		}
+	}
+}
+
+func (w *work) ask(ctx context.Context, text string) (first int64, err error) {
+	rows, err := w.conn.QueryContext(ctx, text)
+	if err != nil {
+		return 0, err
+	}
+	defer rows.Close()
+	names, err := rows.Columns()
+	if err != nil {
+		return 0, err
+	}
+	values := make([]any, len(names))
+	for i := range values {
+		values[i] = new(any)
+	}
+	for rows.Next() {
+		if err := rows.Scan(values...); err != nil {
+			return 0, err
+		}
+		first, _ = (*values[0].(*any)).(int64)
+	}
+	return first, rows.Err()
 }
 
 // lockNumber is the number of an advisory lock, from the prefix.

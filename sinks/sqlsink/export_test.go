@@ -1,0 +1,22 @@
+package sqlsink
+
+import "strings"
+
+// Statements are those of Deliver, with two rows where a statement takes several.
+func Statements(d Dialect, prefix string) string {
+	var all []string
+	for _, t := range []*table{tweetsTable, usersTable, mediaTable, rulesTable, tweetRulesTable} {
+		switch d {
+		case Postgres:
+			all = append(all, t.insertPostgres(prefix))
+		case MySQL:
+			all = append(all, t.insertMySQL(prefix, 2))
+		case SQLite:
+			all = append(all, t.insertSQLite(prefix))
+		}
+	}
+	return strings.Join(all, ";\n\n") + ";\n"
+}
+
+// WithoutSecrets is what is left of a driver's text beside a DSN.
+func WithoutSecrets(dsn, text string) string { return (&Sink{dsn: dsn}).withoutSecrets(text) }

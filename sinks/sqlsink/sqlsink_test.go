@@ -1,0 +1,77 @@
+package sqlsink_test
+
+import (
+	"context"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tweetstream-go/tweetstream/sinks/sqlsink"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// The statements stand in testdata, to be read.
+func TestStatements(t *testing.T) {
+	for _, d := range []sqlsink.Dialect{sqlsink.Postgres, sqlsink.MySQL, sqlsink.SQLite} {
+		schema, err := sqlsink.Schema(d, sqlsink.Prefix("x_"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, got := range map[string]string{"schema": schema, "deliver": sqlsink.Statements(d, "x_")} {
+			file := "testdata/" + name + "-" + d.String() + ".sql"
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(strings.ReplaceAll(string(want), "\r\n", "\n"), got); diff != "" {
+				t.Errorf("%s (-want +got; -update writes it anew):\n%s", file, diff)
+			}
+		}
+	}
+}
+
+func TestRefused(t *testing.T) {
+	ctx := context.Background()
+	for name, err := range map[string]error{
+		"an unknown driver": second(sqlsink.Open(ctx, "nothing", "secret")),
+		"no driver":         second(sqlsink.Open(ctx, "pgx", "secret")),
+		"a dialect":         second(sqlsink.New(ctx, nil, 7)),
+		"a prefix":          second(sqlsink.Open(ctx, "pgx", "secret", sqlsink.Prefix("a; DROP"))),
+	} {
+		if err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: %v, want an error without the DSN", name, err)
+		}
+	}
+}
+
+func second(_ *sqlsink.Sink, err error) error { return err }
+
+// A short password is a word of many sentences.
+func TestPasswords(t *testing.T) {
+	for _, c := range []struct{ dsn, text, hidden string }{
+		{"postgres://me:ab@host/db", "cannot connect with ab now", "ab"},
+		{"postgres://me:a%23b@host/db", "the password is a#b", "a#b"},
+		{"root:x1@tcp(127.0.0.1:3306)/db", "DSN root:x1@tcp", "x1"},
+		{"host=h password=k9 user=u", `parse "password=k9"`, "k9"},
+		{"host=h password='q r' user=u", "it was q r", "q r"},
+		{"postgres://me:long-password@host/db", "it was long-password here", "long-password"},
+	} {
+		if got := sqlsink.WithoutSecrets(c.dsn, c.text); strings.Contains(got, c.hidden) {
+			t.Errorf("of %q there is left %q", c.text, got)
+		}
+	}
+	// It hides nothing where it is a part of other words.
+	const text = "connection refused"
+	if got := sqlsink.WithoutSecrets("postgres://me:on@host/db", text); got != text {
+		t.Errorf("of %q there is left %q", text, got)
+	}
+}
