@@ -23,6 +23,10 @@ func checkTarget(ctx context.Context, r *report, t target) {
 		checkFile(r, what, t.place, 1<<30)
 	case "http", "https":
 		checkHTTP(ctx, r, what, t)
+	case "postgres", "mysql":
+		checkDatabase(ctx, r, what, t)
+	case "sqlite":
+		checkFile(r, what, t.place, 1<<30)
 	case "ws":
 		l, err := net.Listen("tcp", t.listen)
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -14,6 +15,9 @@ import (
 
 	"github.com/alecthomas/kong"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/tweetstream-go/tweetstream/examples/internal/xflags"
+	"github.com/tweetstream-go/tweetstream/sources/xstream"
 )
 
 const description = `Takes Posts off the X API v2 stream and hands them to sinks.
@@ -28,7 +32,7 @@ A flag can also be set by an environment variable, such as TWEETSTREAM_API_URL, 
 type cli struct {
 	common
 
-	Run      runCmd      `cmd:"" default:"withargs" help:"Hand the Posts of the stream to sinks, until SIGINT or SIGTERM. This is the default command."`
+	Run      runCmd      `cmd:"" default:"withargs" help:"Hand the Posts of the stream to sinks, until SIGINT, SIGTERM or, without --rules, SIGHUP. This is the default command."`
 	Replay   replayCmd   `cmd:"" help:"Hand the Posts of files to sinks: of archives, and of dead letters."`
 	Journal  journalCmd  `cmd:"" help:"Look at the journal of a run, or make its file smaller."`
 	Recover  recoverCmd  `cmd:"" help:"Ask recent search for what a gap has left out, and hand it to sinks."`
@@ -42,10 +46,19 @@ type cli struct {
 type common struct {
 	Config string `placeholder:"FILE" help:"Read settings from this YAML file. By default streamer.yaml, if it is there."`
 
-	connect
+	xflags.Connect
 
 	LogFormat string `enum:"text,json" default:"text" help:"Write the log, on stderr, as text or json."`
 	LogLevel  string `enum:"debug,info,warn,error" default:"info" help:"Log this and what is graver: debug, info, warn or error."`
+}
+
+// token returns where the token comes from. That it is a made-up one is logged at
+// the level.
+func (c *common) token(ctx context.Context, s *settings, logger *slog.Logger, level slog.Level) (xstream.TokenSource, error) {
+	if err := c.Check(s); err != nil {
+		return nil, usageError{err}
+	}
+	return c.Token(ctx, s, logger, level)
 }
 
 // logger returns the logger that --log-format and --log-level ask for.
@@ -95,25 +108,25 @@ const (
 
 func (s *settings) level(flag string) level { return s.origin[flag].level }
 
-// given returns the flag as errors name it: with where its value came from, if
+// Given returns the flag as errors name it: with where its value came from, if
 // the caller may not know.
-func (s *settings) given(flag string) string {
+func (s *settings) Given(flag string) string {
 	if o := s.origin[flag]; o.level == fromEnv || o.level == fromFile {
 		return fmt.Sprintf("--%s (%s)", flag, o.name)
 	}
 	return "--" + flag
 }
 
-// oneOf returns which of these flags is given, "" if none is. They are forms of one
+// OneOf returns which of these flags is given, "" if none is. They are forms of one
 // setting: the one of the highest level counts.
-func (s *settings) oneOf(flags ...string) (form string, err error) {
+func (s *settings) OneOf(flags ...string) (form string, err error) {
 	highest := unset
 	for _, flag := range flags {
 		switch level := s.level(flag); {
 		case level > highest:
 			form, highest, err = flag, level, nil
 		case level == highest && level != unset:
-			err = misuse("want %s or %s, not both", s.given(form), s.given(flag))
+			err = misuse("want %s or %s, not both", s.Given(form), s.Given(flag))
 		}
 	}
 	return form, err

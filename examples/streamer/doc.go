@@ -57,6 +57,14 @@
 //	http://…    a POST of each message (application/json) to this URL; or https://…
 //	ws://HOST:PORT/PATH
 //	            a WebSocket that shows the messages to whoever connects to it
+//	postgres://USER@HOST:PORT/DATABASE, mysql://USER@HOST:PORT/DATABASE
+//	            tables that are made at the start, each Post once; MariaDB is mysql too
+//	sqlite:PATH the same in a file
+//
+// --sql-password-file FILE or --sql-password-env NAME has the password of the
+// postgres: and mysql: sinks. Behind a ? stand the options of the driver: for
+// postgres: those of libpq (sslmode=verify-full), for mysql: those of
+// github.com/go-sql-driver/mysql (tls=true).
 //
 // A user and password in an http: URL become Basic authentication, over https or
 // to this machine only. On the command line others on the machine may see them: a
@@ -190,16 +198,23 @@
 // stall[=D], nokeepalive[=D], slow[=BYTES], garbage, unknown, bigline[=MB] and
 // flood[=N] of the stream that is connected; as answers to the next requests a
 // status from 400 to 599, toomany, cap=daily, cap=monthly, html, html200, redirect,
-// empty and nostream, with ok for no more of them; search-late=D, backfill=on,
-// backfill=400, backfill=403, limits=on and limits=off until they are set again.
-// The manual of package xtest says what each does.
+// empty and nostream, with ok for no more of them; lag=D, search-late=D, backfill=on,
+// backfill=400, backfill=403, limits=on, limits=off and limits=none until they are set
+// again; and with --tls the handshakes tls-cut, tls-badcert and tls-stall[=D]. The
+// manual of package xtest says what each does.
+//
+// --tls FILE serves https, with a certificate of its own that is written into FILE:
+//
+//	streamer simulate --tls sim.pem --faults "tls-badcertx3 30s:reset 30s:tls-stall"
+//	SSL_CERT_FILE=sim.pem TOKEN=any streamer --api-url https://127.0.0.1:8089 --token-env TOKEN --tag coop
 //
 // # Ending
 //
-// SIGINT and SIGTERM stop the stream; the sinks then get what was received. A
-// second signal ends the program at once. The exit code is 0 after a signal (but see
-// Replay), 1
-// after a failure, 3 after a rules diff that found something to do, 2 for wrong usage or settings, and 130 after a second signal.
+// SIGINT, SIGTERM and the end of the terminal (SIGHUP, unless run has --rules, which
+// it reads again) stop the stream; the sinks then get what was received. A second
+// signal ends the program at once. The exit code is 0 after a signal (but see
+// Replay), 1 after a failure, 3 after a rules diff that found something to do, 2 for
+// wrong usage or settings, and 130 after a second signal.
 //
 // The log goes to stderr. If that is a terminal, its last line shows the figures.
 package main

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -33,6 +35,28 @@ func TestSimulateFaults(t *testing.T) {
 	p.eventually("the disconnect is named", says("read too slowly"))
 	before := bytes.Count(read(t, out), []byte("\n"))
 	p.eventually("Posts come again", func() bool { return bytes.Count(read(t, out), []byte("\n")) > before+10 })
+	p.stop(os.Interrupt)
+	sim.stop(os.Interrupt)
+}
+
+// With --tls the simulator's certificate is one that a streamer can be told to take,
+// and handshakes go wrong too.
+func TestSimulateTLS(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("SSL_CERT_FILE is not looked at here")
+	}
+	certificate := filepath.Join(t.TempDir(), "sim.pem")
+	sim := start(t, "simulate", "--listen", "127.0.0.1:0", "--rate", "100", "--tls", certificate, "--faults", "tls-badcert tls-cut")
+	at := regexp.MustCompile(`https://127\.0\.0\.1:\d+`)
+	sim.eventually("the simulator's URL", func() bool { return at.MatchString(sim.stderr.String()) })
+	p := command{
+		env:  []string{"SSL_CERT_FILE=" + certificate, "TOKEN=any"},
+		args: []string{"--api-url", at.FindString(sim.stderr.String()), "--tag", "coop", "--token-env", "TOKEN", "--budget", "none"},
+	}.start(t)
+	p.eventually("Posts come", func() bool { return strings.Contains(p.stdout.String(), "\n") })
+	if !strings.Contains(p.stderr.String(), "failed to verify certificate") {
+		t.Errorf("the bad certificate is not named:\n%s", p.stderr.String())
+	}
 	p.stop(os.Interrupt)
 	sim.stop(os.Interrupt)
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/examples/internal/secrets"
+	"github.com/tweetstream-go/tweetstream/examples/internal/xflags"
 	"github.com/tweetstream-go/tweetstream/sinks/httpsink"
 )
 
@@ -35,10 +36,10 @@ func parseHTTP(scheme string) func(rest string) (target, error) {
 // complete makes sinks of the targets that are URLs.
 func (p *posting) complete(targets []target, s *settings) error {
 	if p.HTTPBatch < 1 || p.HTTPBatch > 100_000 {
-		return misuse("%s: want 1 to 100000, got %d", s.given("http-batch"), p.HTTPBatch)
+		return misuse("%s: want 1 to 100000, got %d", s.Given("http-batch"), p.HTTPBatch)
 	}
 	var opts []httpsink.Option
-	from, err := s.oneOf("http-secret-file", "http-secret-env")
+	from, err := s.OneOf("http-secret-file", "http-secret-env")
 	if err != nil {
 		return err
 	}
@@ -46,12 +47,12 @@ func (p *posting) complete(targets []target, s *settings) error {
 	switch from {
 	case "http-secret-file":
 		if file, err = secrets.Read(*p.HTTPSecretFile); err != nil {
-			return misuse("%s: %w", s.given(from), err)
+			return misuse("%s: %w", s.Given(from), err)
 		}
 		opts = append(opts, httpsink.Secret(file.Text))
 	case "http-secret-env":
-		if !envVar.MatchString(*p.HTTPSecretEnv) || strings.HasPrefix(*p.HTTPSecretEnv, "whsec_") {
-			return misuse("%s: want the name of a variable that holds the secret", s.given(from))
+		if !xflags.EnvVar.MatchString(*p.HTTPSecretEnv) || strings.HasPrefix(*p.HTTPSecretEnv, "whsec_") {
+			return misuse("%s: want the name of a variable that holds the secret", s.Given(from))
 		}
 		opts = append(opts, httpsink.Secret(os.Getenv(*p.HTTPSecretEnv)))
 	}
@@ -62,7 +63,7 @@ func (p *posting) complete(targets []target, s *settings) error {
 			continue
 		}
 		if _, err := httpsink.New(t.url, opts...); err != nil { // the URL is good
-			return misuse("%s: %s", s.given(from), strings.TrimPrefix(err.Error(), "httpsink: Secret: "))
+			return misuse("%s: %s", s.Given(from), strings.TrimPrefix(err.Error(), "httpsink: Secret: "))
 		}
 		t.plug = []tweetstream.SinkOption{tweetstream.Batch(p.HTTPBatch, time.Second)}
 		t.open = func(_ context.Context, logger *slog.Logger) (tweetstream.Sink, func() error, error) {

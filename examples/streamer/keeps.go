@@ -24,10 +24,10 @@ type keeps struct {
 // check finds what can't be, before anything is opened.
 func (k *keeps) check(targets []target, s *settings) error {
 	if k.Journal != nil && *k.Journal == "" {
-		return misuse("%s: want the name of a folder", s.given("journal"))
+		return misuse("%s: want the name of a folder", s.Given("journal"))
 	}
 	if k.Journal != nil && k.Checkpoint != nil {
-		return misuse("want %s or %s, not both: a journal keeps how far the stream was read by itself", s.given("journal"), s.given("checkpoint"))
+		return misuse("want %s or %s, not both: a journal keeps how far the stream was read by itself", s.Given("journal"), s.Given("checkpoint"))
 	}
 	files := map[string]*string{"checkpoint": k.Checkpoint, "dead-letter": k.DeadLetter}
 	for _, flag := range []string{"checkpoint", "dead-letter"} {
@@ -36,16 +36,16 @@ func (k *keeps) check(targets []target, s *settings) error {
 			continue
 		}
 		if *path == "" || os.IsPathSeparator((*path)[len(*path)-1]) {
-			return misuse("%s: want the name of a file", s.given(flag))
+			return misuse("%s: want the name of a file", s.Given(flag))
 		}
 		for _, t := range targets {
 			if t.scheme == "file" && sameFile(t.place, *path) {
-				return misuse("%s and the sink %s are the same file", s.given(flag), t.name)
+				return misuse("%s and the sink %s are the same file", s.Given(flag), t.name)
 			}
 		}
 	}
 	if k.Checkpoint != nil && k.DeadLetter != nil && sameFile(*k.Checkpoint, *k.DeadLetter) {
-		return misuse("%s and %s are the same file", s.given("checkpoint"), s.given("dead-letter"))
+		return misuse("%s and %s are the same file", s.Given("checkpoint"), s.Given("dead-letter"))
 	}
 	return nil
 }

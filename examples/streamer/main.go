@@ -5,19 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"github.com/tweetstream-go/tweetstream/examples/internal/signals"
 )
 
-// The exit codes, but for 0.
+// The exit codes, but for 0 and signals.Interrupted.
 const (
-	failed      = 1
-	misused     = 2
-	differs     = 3   // rules diff has found something to do
-	interrupted = 130 // by a second signal, as shells have it for SIGINT
+	failed  = 1
+	misused = 2
+	differs = 3 // rules diff has found something to do
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -38,7 +37,8 @@ func run(args []string) int {
 	if err != nil {
 		err = usageError{err}
 	} else {
-		ctx, stop := untilSignal(con)
+		reloads := command.Command() == "run" && c.Run.Rules != nil // see reload
+		ctx, stop := signals.Until(!reloads, func() { con.show("") })
 		defer stop()
 		command.BindTo(ctx, (*context.Context)(nil))
 		err = command.Run(&c.common)
@@ -75,23 +75,4 @@ func (c *cli) exit(con *console, err error) int {
 		fmt.Fprintf(con, "streamer: %s\n%s", text, carets(err))
 	}
 	return failed
-}
-
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The
-// second ends the process.
-func untilSignal(con *console) (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		cancel()
-		<-signals
-		con.show("")
-		os.Exit(interrupted)
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel()
-	}
 }

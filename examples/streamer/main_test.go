@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -23,6 +25,10 @@ import (
 var binary string
 
 func TestMain(m *testing.M) {
+	// Where the tests are run by nohup, the program is not to inherit that it
+	// ignores the end of its terminal: a signal that is caught here is not ignored
+	// there.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	os.Exit(func() int {
 		dir, err := os.MkdirTemp("", "streamer")
 		if err != nil {
@@ -53,6 +59,7 @@ type command struct {
 	args   []string
 	stdout *os.File // by default it is collected
 	stderr *os.File
+	nohup  bool // without a terminal to lose
 }
 
 // process is a run of the program.
@@ -66,6 +73,9 @@ type process struct {
 func (c command) start(t *testing.T) *process {
 	t.Helper()
 	p := &process{t: t, cmd: exec.Command(binary, c.args...), ended: make(chan struct{})}
+	if c.nohup {
+		p.cmd = exec.Command("sh", append([]string{"-c", `trap "" HUP; exec "$0" "$@"`, binary}, c.args...)...)
+	}
 	if p.cmd.Dir = c.dir; c.dir == "" {
 		p.cmd.Dir = t.TempDir()
 	}

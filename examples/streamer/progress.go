@@ -79,7 +79,7 @@ func connection(x xstream.Stats) string {
 func bought(x xstream.Stats) []any {
 	figures := []any{"recovered", x.Recovered, "gaps_recovered", x.RecoveredGaps, "gaps_lost", x.LostGaps}
 	if x.Budget != (xstream.Reads{}) { // else it is a simulator, which sends no bill
-		figures = append(figures, "bought", x.Read.Day, "cost", dollars(x.Cost))
+		figures = append(figures, "read_day", x.Read.Day, "cost", dollars(x.Cost))
 	}
 	return figures
 }

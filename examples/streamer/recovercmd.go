@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/examples/internal/xflags"
 	"github.com/tweetstream-go/tweetstream/sources/xstream"
 )
 
@@ -21,16 +22,16 @@ type recoverCmd struct {
 	To     []string `sep:"none" placeholder:"[NAME=]URL" help:"Hand the Posts to this sink: ${schemes}. Can be given again. By default stdout:."`
 	Remote bool     `help:"Let a ws: sink listen on an address that other machines reach."`
 
-	posting
+	sinkFlags
 
 	DeadLetter *string `placeholder:"FILE" help:"Keep the Posts that a sink will not get in this file, with the reason."`
 
-	money
+	xflags.Money
 }
 
 // Run is called by kong.
 func (c *recoverCmd) Run(ctx context.Context, common *common, s *settings, con *console) error {
-	like := runCmd{declares: c.declares, To: c.To, Remote: c.Remote, Stream: "filtered", posting: c.posting, keeps: keeps{DeadLetter: c.DeadLetter}}
+	like := runCmd{declares: c.declares, To: c.To, Remote: c.Remote, Stream: "filtered", sinkFlags: c.sinkFlags, keeps: keeps{DeadLetter: c.DeadLetter}}
 	rules, targets, err := like.check(s)
 	if err != nil {
 		return err
@@ -41,9 +42,9 @@ func (c *recoverCmd) Run(ctx context.Context, common *common, s *settings, con *
 	if c.Posts < 1 {
 		return misuse("--posts: want a number of Posts, not %d", c.Posts)
 	}
-	opts, err := c.options(s)
+	opts, err := c.Money.Options(s)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	logger := common.logger(con)
 	token, err := common.token(ctx, s, logger, slog.LevelInfo)

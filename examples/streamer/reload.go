@@ -21,7 +21,7 @@ const (
 )
 
 // reload reads --rules again on each SIGHUP, until ctx is done or stop is called.
-// Without --rules the signal is not taken, and ends the program, as ever.
+// Without --rules the signal ends the program in order, as SIGINT does.
 func (d *declares) reload(ctx context.Context, source *xstream.Source, s *settings, logger *slog.Logger) (stop func()) {
 	if d.Rules == nil {
 		return func() {}

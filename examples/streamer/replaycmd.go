@@ -22,7 +22,7 @@ type replayCmd struct {
 	Sink   *string  `placeholder:"NAME" help:"Replay only the letters of the sink that had this NAME."`
 	Pace   *float64 `placeholder:"N" help:"Replay N times as fast as the Posts came: with 1 at the same pace. By default at full speed."`
 
-	posting
+	sinkFlags
 
 	Checkpoint *string `argsonly:"" placeholder:"FILE" help:"Keep in this file how far was replayed, to go on there. Settings don't set this one."`
 	DeadLetter *string `argsonly:"" placeholder:"FILE" help:"Keep the Posts that a sink will not get in this file. Settings don't set this one."`
@@ -83,7 +83,7 @@ func (c *replayCmd) check(s *settings) ([]target, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.posting.complete(targets, s); err != nil {
+	if err := c.sinkFlags.complete(targets, s); err != nil {
 		return nil, err
 	}
 	k := c.keeps()
@@ -91,10 +91,10 @@ func (c *replayCmd) check(s *settings) ([]target, error) {
 		return nil, err
 	}
 	if c.Pace != nil && !(*c.Pace > 0 && !math.IsInf(*c.Pace, 0)) {
-		return nil, misuse("%s: want more than 0", s.given("pace"))
+		return nil, misuse("%s: want more than 0", s.Given("pace"))
 	}
 	if c.Sink != nil && !targetName.MatchString(*c.Sink) {
-		return nil, misuse("%s %q: no sink has such a NAME", s.given("sink"), *c.Sink)
+		return nil, misuse("%s %q: no sink has such a NAME", s.Given("sink"), *c.Sink)
 	}
 	for _, file := range c.Files {
 		switch {
@@ -109,7 +109,7 @@ func (c *replayCmd) check(s *settings) ([]target, error) {
 		}
 		for _, t := range targets {
 			if t.scheme == "file" && sameFile(file, t.place) {
-				return nil, misuse("%s: the sink %s is a file that is replayed", s.given("to"), t.name)
+				return nil, misuse("%s: the sink %s is a file that is replayed", s.Given("to"), t.name)
 			}
 		}
 	}

@@ -21,13 +21,13 @@ func declared(words, rules []string, s *settings) ([]tweetstream.Rule, error) {
 			tags[r.Value] = r.Tag
 			all = append(all, r)
 		case tag != r.Tag:
-			return misuse("%s %q: the same rule has the tag %q already, and X keeps one rule of a value", s.given(flag), text, tag)
+			return misuse("%s %q: the same rule has the tag %q already, and X keeps one rule of a value", s.Given(flag), text, tag)
 		}
 		return nil
 	}
 	for _, word := range words {
 		if err := checkWord(word); err != nil {
-			return nil, misuse("%s %q: %w", s.given("tag"), word, err)
+			return nil, misuse("%s %q: %w", s.Given("tag"), word, err)
 		}
 		if err := add(tweetstream.Rule{Tag: word, Value: word + " OR #" + word}, "tag", word); err != nil {
 			return nil, err
@@ -39,7 +39,7 @@ func declared(words, rules []string, s *settings) ([]tweetstream.Rule, error) {
 			err = checkRule(r)
 		}
 		if err != nil {
-			return nil, misuse("%s %q: %w", s.given("rule"), text, err)
+			return nil, misuse("%s %q: %w", s.Given("rule"), text, err)
 		}
 		if err := add(r, "rule", text); err != nil {
 			return nil, err

@@ -35,7 +35,7 @@ func (d *declares) read(s *settings) ([]tweetstream.Rule, error) {
 	}
 	rules, err := readRules(*d.Rules)
 	if err != nil {
-		return nil, usageError{fmt.Errorf("%s %w", s.given("rules"), err)}
+		return nil, usageError{fmt.Errorf("%s %w", s.Given("rules"), err)}
 	}
 	for _, r := range rules {
 		switch tag, ok := tags[r.Value]; {
@@ -43,7 +43,7 @@ func (d *declares) read(s *settings) ([]tweetstream.Rule, error) {
 			tags[r.Value] = r.Tag
 			all = append(all, r.Rule)
 		case tag != r.Tag:
-			return nil, misuse("%s %s, line %d: the same rule has the tag %q already, and X keeps one rule of a value", s.given("rules"), *d.Rules, r.line, tag)
+			return nil, misuse("%s %s, line %d: the same rule has the tag %q already, and X keeps one rule of a value", s.Given("rules"), *d.Rules, r.line, tag)
 		}
 	}
 	return all, nil

@@ -4,9 +4,13 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/examples/internal/web"
+	"github.com/tweetstream-go/tweetstream/examples/internal/xflags"
 	"github.com/tweetstream-go/tweetstream/sources/xstream"
 )
 
@@ -23,13 +27,13 @@ type runCmd struct {
 	Recover string  `default:"15m/1000" placeholder:"TIME/POSTS" help:"After a gap ask for what X sent up to TIME ago, and for up to so many Posts, for each is billed; or none (${default})."`
 	// Zero: it is not tried.
 	Backfill time.Duration `placeholder:"TIME" help:"On plans that have it, let X send again what was missed up to TIME ago, 1m to 5m, instead of asking for it by search. By default it is not tried."`
-	money
+	xflags.Money
 
 	TakeOver     bool `help:"When another connection with this token is in the way, close it. Of two programs that do, the later one keeps the stream."`
 	Gzip         bool `help:"Let X compress the stream: a fifth of the traffic, for some 10 µs of CPU time a Post."`
 	StopWhenHeld bool `help:"End, with exit code 1, when credits, a usage cap or the budget hold the stream, instead of waiting."`
 
-	posting
+	sinkFlags
 
 	keeps
 }
@@ -57,7 +61,7 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 	if err != nil {
 		return err
 	}
-	if c.Checkpoint == nil && c.Journal == nil && !isSimulator(common.APIURL) {
+	if c.Checkpoint == nil && c.Journal == nil && !xflags.IsSimulator(common.APIURL) {
 		logger.Warn("without --checkpoint or --journal a restart begins at now: what X sends meanwhile is not asked for, and the budget's count begins anew")
 	}
 	streamer, err := tweetstream.New(source, all.opts...)
@@ -97,7 +101,7 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 	if c.Stream == "sample" {
 		for flag, given := range map[string]bool{"tag": len(c.Tag) > 0, "rule": len(c.Rule) > 0, "rules": c.Rules != nil, "prune": c.Prune != nil} {
 			if given {
-				return nil, nil, misuse("--stream sample knows no rules: leave out %s", s.given(flag))
+				return nil, nil, misuse("--stream sample knows no rules: leave out %s", s.Given(flag))
 			}
 		}
 	}
@@ -105,7 +109,7 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 		return nil, nil, misuse("--prune: the PREFIX is empty, and would stand for every rule, of other programs too")
 	}
 	if s.level("backfill") != unset && (c.Backfill < time.Minute || c.Backfill > 5*time.Minute) {
-		return nil, nil, misuse("%s: want 1m to 5m, not %v", s.given("backfill"), c.Backfill)
+		return nil, nil, misuse("%s: want 1m to 5m, not %v", s.Given("backfill"), c.Backfill)
 	}
 	rules, err := c.declares.read(s)
 	if err != nil {
@@ -115,7 +119,7 @@ func (c *runCmd) check(s *settings) ([]tweetstream.Rule, []target, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := c.posting.complete(targets, s); err != nil {
+	if err := c.sinkFlags.complete(targets, s); err != nil {
 		return nil, nil, err
 	}
 	return rules, targets, c.keeps.check(targets, s)
@@ -134,8 +138,8 @@ func checkTargets(to []string, remote bool, s *settings) ([]target, error) {
 		if t.listen == "" || remote {
 			continue
 		}
-		if loopback, err := isLoopbackAddr(t.listen); err != nil || !loopback {
-			return nil, misuse("%s %s: other machines could reach it: if that is meant, give --remote too", s.given("to"), shown(to[i]))
+		if loopback, err := web.IsLoopbackAddr(t.listen); err != nil || !loopback {
+			return nil, misuse("%s %s: other machines could reach it: if that is meant, give --remote too", s.Given("to"), shown(to[i]))
 		}
 	}
 	return targets, nil
@@ -145,10 +149,13 @@ func checkTargets(to []string, remote bool, s *settings) ([]target, error) {
 func (c *runCmd) costOptions(s *settings) ([]xstream.Option, error) {
 	back, posts, err := parseRecover(c.Recover)
 	if err != nil {
-		return nil, misuse("%s %q: %w", s.given("recover"), c.Recover, err)
+		return nil, misuse("%s %q: %w", s.Given("recover"), c.Recover, err)
 	}
-	opts, err := c.money.options(s)
-	return append(opts, xstream.Recover(back, posts), xstream.Backfill(c.Backfill)), err
+	opts, err := c.Money.Options(s)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return append(opts, xstream.Recover(back, posts), xstream.Backfill(c.Backfill)), nil
 }
 
 func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger *slog.Logger) []xstream.Option {
@@ -201,4 +208,20 @@ func follow(ctx context.Context, streamer *tweetstream.Streamer, feed feed, con 
 	st := streamer.Stats()
 	logger.Info("ended", figures(st, feed.figures(), time.Since(begin))...)
 	return st, err
+}
+
+// parseRecover reads TIME/POSTS.
+func parseRecover(text string) (back time.Duration, posts int, err error) {
+	if text == "none" {
+		return 0, 0, nil
+	}
+	length, count, _ := strings.Cut(text, "/")
+	back, err = time.ParseDuration(length)
+	if err == nil {
+		posts, err = strconv.Atoi(count)
+	}
+	if err != nil || back <= 0 || back > 7*24*time.Hour || posts < 1 {
+		return 0, 0, errors.New("want TIME/POSTS, as in 15m/1000, the TIME up to 168h, or none")
+	}
+	return back, posts, nil
 }

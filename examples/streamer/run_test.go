@@ -87,7 +87,7 @@ func TestTwoSinks(t *testing.T) {
 // What was received when the signal came is in the file, and nothing is missing
 // in between.
 func TestSignalDrains(t *testing.T) {
-	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM} {
+	for _, sig := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		t.Run(sig.String(), func(t *testing.T) {
 			x := newServer(t, xtest.Rate(2000))
 			out := filepath.Join(t.TempDir(), "out.ndjson")
@@ -103,6 +103,23 @@ func TestSignalDrains(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Started with nohup it outlives its terminal.
+func TestIgnoredHangup(t *testing.T) {
+	x := newServer(t, xtest.Rate(200))
+	p := command{args: []string{"--api-url", x.URL, "--tag", "coop"}, nohup: true}.start(t)
+	posts := func() int { return strings.Count(p.stdout.String(), "\n") }
+	p.eventually("Posts come", func() bool { return posts() > 0 })
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	before := posts()
+	p.eventually("more Posts come", func() bool { return posts() > before+100 })
+	if strings.Contains(p.stderr.String(), "stopping") {
+		t.Errorf("it stops:\n%s", p.stderr.String())
+	}
+	p.stop(os.Interrupt)
 }
 
 // records returns the log, which must be JSON.

@@ -34,6 +34,9 @@ var schemes = []scheme{
 	{"http", "http://…", parseHTTP("http:")},
 	{"https", "https://…", parseHTTP("https:")},
 	{"ws", "ws://HOST:PORT/PATH", parseWS},
+	{"postgres", "postgres://USER@HOST/DATABASE", parsePostgres("postgres")},
+	{"mysql", "mysql://USER@HOST/DATABASE", parseMySQL},
+	{"sqlite", "sqlite:PATH", parseSQLite},
 }
 
 func schemeForms() []string {
@@ -85,6 +88,23 @@ type target struct {
 	url    string // of an http: sink, with its secrets; posting.complete opens it
 	open   opener
 	plug   []tweetstream.SinkOption
+
+	database *database // of an SQL sink; databases.complete opens it
+	password string    // that does not stand in its URL
+}
+
+// sinkFlags are the flags that --to has need of.
+type sinkFlags struct {
+	posting
+	databases
+}
+
+// complete makes sinks of the targets that flags say more about.
+func (f *sinkFlags) complete(targets []target, s *settings) error {
+	if err := f.posting.complete(targets, s); err != nil {
+		return err
+	}
+	return f.databases.complete(targets, s)
 }
 
 var targetName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,62}$`)
@@ -95,15 +115,15 @@ func parseTargets(texts []string, s *settings) ([]target, error) {
 	for _, text := range texts {
 		t, err := parseTarget(text)
 		if err != nil {
-			return nil, misuse("%s %s: %w", s.given("to"), shown(text), err)
+			return nil, misuse("%s %s: %w", s.Given("to"), shown(text), err)
 		}
 		for i, other := range targets {
 			switch {
 			case other.scheme == t.scheme && other.place == t.place:
-				return nil, misuse("%s %s and %s are the same", s.given("to"), shown(texts[i]), shown(text))
+				return nil, misuse("%s %s and %s are the same", s.Given("to"), shown(texts[i]), shown(text))
 			case other.name == t.name:
 				return nil, misuse("%s %s and %s would both be the sink %q: give one of them a NAME, as in --to %s-2=%s…",
-					s.given("to"), shown(texts[i]), shown(text), t.name, t.scheme, t.scheme+":")
+					s.Given("to"), shown(texts[i]), shown(text), t.name, t.scheme, t.scheme+":")
 			}
 		}
 		targets = append(targets, t)

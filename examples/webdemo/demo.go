@@ -76,12 +76,13 @@ func (v *viewers) close() error {
 
 // reader is the first service: it reads X and posts what comes to the second, at
 // a listener of its own: to it the second is as far away as another machine. X is
-// simulated, and a part of it here.
+// simulated, and a part of it here, unless --live.
 type reader struct {
-	x        *xtest.Server
-	atX      net.Listener
-	atWeb    net.Listener // where the second service takes Posts
-	token    string       // others on this machine are none of the first service
+	x        *xtest.Server // nil with --live
+	atX      net.Listener  // likewise
+	atWeb    net.Listener  // where the second service takes Posts
+	token    string        // others on this machine are none of the first service
+	source   *xstream.Source
 	sink     *httpsink.Sink
 	streamer *tweetstream.Streamer
 }
@@ -93,11 +94,16 @@ func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
 			r.close()
 		}
 	}()
-	if r.x, err = xtest.New(xtest.Rate(c.Rate)); err != nil {
-		return nil, err
-	}
-	if r.atX, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
-		return nil, err
+	from := append([]xstream.Option{xstream.BaseURL(c.APIURL)}, c.money...)
+	token := c.token
+	if !c.Live {
+		if r.x, err = xtest.New(xtest.Rate(c.Rate)); err != nil {
+			return nil, err
+		}
+		if r.atX, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return nil, err
+		}
+		from, token = []xstream.Option{xstream.BaseURL("http://" + r.atX.Addr().String())}, xstream.Token("simulated")
 	}
 	if r.atWeb, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 		return nil, err
@@ -106,11 +112,7 @@ func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
 	for _, tag := range c.tags() {
 		rules = append(rules, tweetstream.Rule{Tag: tag, Value: tag + " OR #" + tag})
 	}
-	source, err := xstream.New(xstream.Token("simulated"),
-		xstream.BaseURL("http://"+r.atX.Addr().String()),
-		xstream.Rules(rules...),
-		xstream.Logger(logger))
-	if err != nil {
+	if r.source, err = xstream.New(token, append(from, xstream.Rules(rules...), xstream.Logger(logger))...); err != nil {
 		return nil, err
 	}
 	post := []httpsink.Option{httpsink.Header("Authorization", "Bearer "+r.token), httpsink.Logger(logger)}
@@ -121,9 +123,14 @@ func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
 	if err != nil {
 		return nil, err
 	}
-	r.streamer, err = tweetstream.New(source,
+	opts := []tweetstream.Option{
 		tweetstream.WithLogger(logger),
-		tweetstream.WithSink("web", r.sink, tweetstream.Batch(100, 0)))
+		tweetstream.WithSink("web", r.sink, tweetstream.Batch(100, 0)),
+	}
+	if c.Checkpoint != "" {
+		opts = append(opts, tweetstream.WithCheckpoint(c.Checkpoint))
+	}
+	r.streamer, err = tweetstream.New(r.source, opts...)
 	return r, err
 }
 
@@ -173,13 +180,19 @@ func (c *cli) serve(ctx context.Context, logger *slog.Logger) (err error) {
 	p.serve(listener, web.NewServer(guard(routes(v, r))))
 	stopReader := func() {}
 	if r != nil {
-		x := web.NewServer(r.x)
-		x.WriteTimeout = 0 // a stream has no end
-		p.serve(r.atX, x)
+		if r.x != nil {
+			x := web.NewServer(r.x)
+			x.WriteTimeout = 0 // a stream has no end
+			p.serve(r.atX, x)
+		}
 		p.serve(r.atWeb, web.NewServer(bearer(r.token, v.source)))
 		stopReader = p.run(r.streamer.Run)
 	}
-	c.greet(listener.Addr().String())
+	var budget xstream.Reads
+	if r != nil {
+		budget = r.source.Stats().Budget
+	}
+	c.greet(listener.Addr().String(), budget)
 
 	<-ctx.Done()
 	stopReader()  // it posts what it has received,

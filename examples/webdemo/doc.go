@@ -17,6 +17,17 @@
 //	webdemo --receive
 //	streamer --tag coop --to http://127.0.0.1:8080/tweets
 //
+// With --live the first one reads X itself, with the token in bearer.txt (or where
+// --token-file, --token-env or --token-credential say):
+//
+//	webdemo --live --tag coop --checkpoint webdemo.state
+//
+// Each Post costs money, so that there is a budget, of 10,000 a UTC day ($50) unless
+// --budget says otherwise; it is told at the start. When it is spent the stream is
+// held until the day turns, and /stats says so. --checkpoint keeps what was
+// counted, and how far was read, for the next start. The rule of each --tag stays at
+// X: "streamer rules delete" takes it away.
+//
 // # Routes
 //
 //	GET  /        the page
@@ -72,8 +83,8 @@
 //
 // # Ending
 //
-// SIGINT and SIGTERM end it in order: what was received is delivered, and viewers
-// are told (close code 1001). A second signal ends it at once. The exit code is 0
-// after a signal, 1 after a failure, 2 for wrong usage or settings, and 130 after
-// a second signal.
+// SIGINT, SIGTERM and the end of the terminal (SIGHUP) end it in order: what was
+// received is delivered, and viewers are told (close code 1001). A second signal
+// ends it at once. The exit code is 0 after a signal, 1 after a failure, 2 for wrong
+// usage or settings, and 130 after a second signal.
 package main

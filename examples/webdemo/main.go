@@ -2,22 +2,22 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"os"
-	"os/signal"
 	"regexp"
 	"strings"
-	"syscall"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/tweetstream-go/tweetstream/examples/internal/secrets"
+	"github.com/tweetstream-go/tweetstream/examples/internal/signals"
 	"github.com/tweetstream-go/tweetstream/examples/internal/web"
+	"github.com/tweetstream-go/tweetstream/examples/internal/xflags"
 	"github.com/tweetstream-go/tweetstream/sources/httpsource"
+	"github.com/tweetstream-go/tweetstream/sources/xstream"
 )
 
 const description = `Shows Posts in a browser, as they come.
@@ -34,23 +34,29 @@ type cli struct {
 	Archive      string   `placeholder:"FILE" help:"Write the Posts into this file too, one message a line. By default none is written."`
 	Receive      bool     `help:"Take Posts from a streamer (--to http://…/tweets) instead of the simulated X."`
 	Rate         float64  `default:"3" placeholder:"N" help:"Let the simulated X make N Posts a second (${default})."`
-	Tag          []string `sep:"none" placeholder:"WORD" help:"Let the simulated X make Posts with this word. Can be given again. By default coop, golang and coffee."`
+	Tag          []string `sep:"none" placeholder:"WORD" help:"Let the simulated X make Posts with this word, or, with --live, take those with this word or hashtag. Can be given again. By default coop, golang and coffee of the simulated X."`
+	Live         bool     `help:"Read X itself instead of a simulated one. Each Post costs money; --budget says how much at most."`
 
-	secret *secrets.File // in SecretFile; nil if there is none
+	xflags.Connect
+	xflags.Money
+	Checkpoint string `placeholder:"FILE" help:"With --live, keep in this file how far the stream was read and what was counted of the budget, for the next start. By default a restart begins at now, and counts from 0."`
+
+	secret *secrets.File       // in SecretFile; nil if there is none
+	token  xstream.TokenSource // with Live
+	money  []xstream.Option    // likewise
 }
 
-// The exit codes, but for 0.
+// The exit codes, but for 0 and signals.Interrupted.
 const (
-	failed      = 1
-	misused     = 2
-	interrupted = 130 // by a second signal, as shells have it for SIGINT
+	failed  = 1
+	misused = 2
 )
 
 func main() { os.Exit(run(os.Args[1:])) }
 
 func run(args []string) int {
 	var c cli
-	s := settings{values: map[string]any{}, given: map[string]bool{}}
+	s := settings{values: map[string]any{}, origin: map[string]string{}}
 	parser := kong.Must(&c,
 		kong.Name("webdemo"),
 		kong.Description(description),
@@ -66,9 +72,16 @@ func run(args []string) int {
 		fmt.Fprintf(os.Stderr, "webdemo: %s\nSee webdemo --help.\n", oneLine(err))
 		return misused
 	}
-	ctx, stop := untilSignal()
+	ctx, stop := signals.Until(true, func() {})
 	defer stop()
-	if err := c.serve(ctx, slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))); err != nil {
+	logger := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	if c.Live {
+		c.token, err = c.Token(ctx, s, logger, slog.LevelInfo)
+	}
+	if err == nil {
+		err = c.serve(ctx, logger)
+	}
+	if err != nil {
 		fmt.Fprintf(os.Stderr, "webdemo: %s\n", oneLine(err))
 		return failed
 	}
@@ -77,24 +90,6 @@ func run(args []string) int {
 
 // oneLine returns errors that were joined, and stand in lines of their own.
 func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
-
-// untilSignal returns a context that ends with the first SIGINT or SIGTERM. The
-// second ends the process.
-func untilSignal() (ctx context.Context, stop func()) {
-	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		<-signals
-		cancel()
-		<-signals
-		os.Exit(interrupted)
-	}()
-	return ctx, func() {
-		signal.Stop(signals)
-		cancel()
-	}
-}
 
 // word is what makes a word and a hashtag.
 var word = regexp.MustCompile(`^[\p{L}\p{M}\p{N}_]*\p{L}[\p{L}\p{M}\p{N}_]*$`)
@@ -121,7 +116,10 @@ func (c *cli) check(s settings) error {
 			return fmt.Errorf("--host %q: want a name or an address, without a port", h)
 		}
 	}
-	if c.Receive && (len(c.Tag) > 0 || s.given["rate"]) {
+	if err := c.checkLive(s); err != nil {
+		return err
+	}
+	if c.Receive && (len(c.Tag) > 0 || s.given("rate")) {
 		return errors.New("--tag and --rate are for the simulated X, which --receive turns off")
 	}
 	if c.Rate <= 0 || c.Rate > maxRate {
@@ -133,6 +131,42 @@ func (c *cli) check(s settings) error {
 		}
 	}
 	return nil
+}
+
+// liveFlags say what only --live asks for.
+var liveFlags = []string{"api-url", "token-file", "token-env", "token-credential", "budget", "cycle-day", "price", "checkpoint"}
+
+// checkLive finds what can't be of --live, and leaves the other ways to get Posts
+// aside that a lower level has set.
+func (c *cli) checkLive(s settings) (err error) {
+	form, err := s.OneOf("live", "receive")
+	if err != nil && c.Live && c.Receive {
+		return err
+	}
+	if c.Live && c.Receive {
+		c.Live, c.Receive = form == "live", form == "receive"
+	}
+	if !c.Live {
+		for _, flag := range liveFlags {
+			if s.given(flag) {
+				return fmt.Errorf("%s is for --live", s.Given(flag))
+			}
+		}
+		return nil
+	}
+	switch {
+	case len(c.Tag) == 0:
+		return errors.New("--live: give --tag WORD too: X sends, and bills, the Posts with it")
+	case s.given("rate"):
+		return fmt.Errorf("%s is for the simulated X, which --live turns off", s.Given("rate"))
+	case s.given("checkpoint") && c.Checkpoint == "":
+		return fmt.Errorf("%s: want the name of a file", s.Given("checkpoint"))
+	}
+	if err := c.Connect.Check(s); err != nil {
+		return err
+	}
+	c.money, err = c.Money.Options(s)
+	return err
 }
 
 // hosts are the names under which the server is asked for.
@@ -149,8 +183,8 @@ func (c *cli) tags() []string {
 	return c.Tag
 }
 
-// greet says where the page is, and what is on it.
-func (c *cli) greet(addr string) {
+// greet says where the page is, what is on it, and what that may cost.
+func (c *cli) greet(addr string, budget xstream.Reads) {
 	host, port, _ := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = cmp.Or(append(c.Host, "localhost")[0])
@@ -160,5 +194,28 @@ func (c *cli) greet(addr string) {
 		fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows what is posted to it, as by\n\n    streamer --tag coop --to %s/tweets\n\nCtrl-C ends it.\n", url, url)
 		return
 	}
+	if c.Live {
+		fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows Posts of %s with %s.\n%sCtrl-C ends it.\n", url, c.APIURL, strings.Join(c.Tag, ", "), c.costs(budget))
+		return
+	}
 	fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows made-up Posts of a simulated X, %v a second, about %s.\nCtrl-C ends it.\n", url, c.Rate, strings.Join(c.tags(), ", "))
+}
+
+// costs says what a budget may cost; it is empty without one.
+func (c *cli) costs(budget xstream.Reads) string {
+	var most []string
+	if n := budget.Day; n > 0 {
+		most = append(most, fmt.Sprintf("%d a UTC day ($%.2f)", n, float64(n)*c.Price))
+	}
+	if n := budget.Month; n > 0 {
+		most = append(most, fmt.Sprintf("%d a billing cycle ($%.2f)", n, float64(n)*c.Price))
+	}
+	if len(most) == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("Each Post costs $%v: the stream is held after %s, see --budget.\n", c.Price, strings.Join(most, " or "))
+	if c.Checkpoint == "" {
+		text += "Without --checkpoint the next start counts from 0.\n"
+	}
+	return text
 }

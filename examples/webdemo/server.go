@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"embed"
@@ -18,6 +19,7 @@ import (
 	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/examples/internal/secrets"
 	"github.com/tweetstream-go/tweetstream/examples/internal/web"
+	"github.com/tweetstream-go/tweetstream/sinks/wshub"
 )
 
 //go:embed page
@@ -27,6 +29,7 @@ var page embed.FS
 func routes(v *viewers, r *reader) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", v.hub)
+	mux.Handle("GET /client.js", wshub.Client())
 	mux.Handle("POST /tweets", v.source)
 	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -160,7 +163,9 @@ type sink struct {
 func figures(v *viewers, r *reader) stats {
 	st := stats{Viewers: v.hub.Stats().Viewers, Services: []service{serviceOf("web", v.streamer.Stats())}}
 	if r != nil {
-		st.Services = append(st.Services, serviceOf("x", r.streamer.Stats()))
+		x := serviceOf("x", r.streamer.Stats())
+		x.Held = cmp.Or(r.source.Stats().Held, x.Held) // what nobody but money or the calendar mends
+		st.Services = append(st.Services, x)
 	}
 	return st
 }

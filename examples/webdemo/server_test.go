@@ -432,7 +432,7 @@ func TestUsageErrors(t *testing.T) {
 		"tag and receive":     {args: []string{"--tag", "a", "--receive"}, want: "--receive turns off"},
 		"rate and receive":    {args: []string{"--rate", "5", "--receive"}, want: "--receive turns off"},
 		"no such settings":    {args: []string{"--config", "nix.yaml"}, want: "nix.yaml"},
-		"unknown key":         {file: "listn: x\n", want: `webapp.yaml: unknown key "listn": want archive, host, listen,`},
+		"unknown key":         {file: "listn: x\n", want: `webapp.yaml: unknown key "listn": want api-url, archive, budget,`},
 		"no value":            {file: "archive:\n", want: "webapp.yaml: archive: has no value"},
 		"list for a value":    {file: "listen: [a]\n", want: "listen: want one value"},
 		"number for a text":   {file: "tag: [5]\n", want: "tag: want texts"},

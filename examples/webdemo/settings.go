@@ -16,8 +16,37 @@ import (
 // settings are what flags are given. It is a kong.Resolver, which kong asks for
 // the flags that are not on the command line.
 type settings struct {
-	values map[string]any  // of the file, by flag
-	given  map[string]bool // by flag, wherever it is set
+	values map[string]any    // of the file, by flag
+	origin map[string]string // of the flags that are given: the file, or "" for the command line
+}
+
+// Given returns a flag as errors name it. It is for xflags.
+func (s settings) Given(flag string) string {
+	if file := s.origin[flag]; file != "" {
+		return fmt.Sprintf("--%s (%s)", flag, file)
+	}
+	return "--" + flag
+}
+
+// OneOf returns which of these forms of one setting is given, "" if none is. One on
+// the command line goes before one in the file.
+func (s settings) OneOf(flags ...string) (form string, err error) {
+	for _, flag := range flags {
+		file, given := s.origin[flag]
+		switch {
+		case !given, form != "" && file != "" && s.origin[form] == "":
+		case form == "", file == "" && s.origin[form] != "":
+			form, err = flag, nil
+		default:
+			err = fmt.Errorf("want %s or %s, not both", s.Given(form), s.Given(flag))
+		}
+	}
+	return form, err
+}
+
+func (s settings) given(flag string) bool {
+	_, given := s.origin[flag]
+	return given
 }
 
 // Validate is called by kong.
@@ -35,7 +64,7 @@ func (c *cli) BeforeResolve(ctx *kong.Context, s settings) error {
 		if p.Flag == nil {
 			continue
 		}
-		s.given[p.Flag.Name] = true
+		s.origin[p.Flag.Name] = ""
 		if p.Flag.Name == "config" {
 			file = ctx.FlagValue(p.Flag).(string)
 		}
@@ -81,7 +110,10 @@ func (s settings) readFile(file string, flags []*kong.Flag) error {
 		if err != nil {
 			return fmt.Errorf("%s: %s: %w", file, name, err)
 		}
-		s.values[name], s.given[name] = value, true
+		s.values[name] = value
+		if !s.given(name) {
+			s.origin[name] = file
+		}
 	}
 	return nil
 }

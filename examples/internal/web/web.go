@@ -49,6 +49,13 @@ func IsLoopback(host string) bool {
 	return err == nil && addr.Unmap().IsLoopback()
 }
 
+// IsLoopbackAddr is IsLoopback of HOST:PORT. Without a host it is every address of
+// the machine.
+func IsLoopbackAddr(addr string) (bool, error) {
+	host, _, err := net.SplitHostPort(addr)
+	return IsLoopback(host), err
+}
+
 // Hosts returns by which names a server is asked for that listens on host: those
 // of the loopback interface, host itself, and, if host stands for every address
 // of the machine, each of them and the machine's name. They are without a port.

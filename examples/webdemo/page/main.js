@@ -1,4 +1,4 @@
-import { connect } from './feed.js';
+import { connect } from './client.js'; // of package wshub
 import { read } from './message.js';
 import { Timeline } from './timeline.js';
 
@@ -180,15 +180,15 @@ setInterval(() => {
 
 // The feed.
 
-const retry = connect(`${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${location.host}/ws`, {
-  message(raw) {
+const feed = connect('/ws', {
+  onpost(_, raw) {
     const message = read(raw);
     if (message && timeline.add(message)) {
       counted();
       countTags(message.tags);
     }
   },
-  state(connection, retryAt = 0) {
+  onstate(connection, retryAt) {
     if (connection !== 'connecting' && connection !== state.connection) {
       say(connection === 'live' ? 'Connected' : 'The connection is lost. It is tried again.');
     }
@@ -198,4 +198,4 @@ const retry = connect(`${location.protocol === 'https:' ? 'wss:' : 'ws:'}//${loc
     show();
   },
 });
-$('retry').onclick = retry;
+$('retry').onclick = feed.retry;

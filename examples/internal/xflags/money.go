@@ -1,36 +1,36 @@
-package main
+package xflags
 
 import (
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/tweetstream-go/tweetstream/sources/xstream"
 )
 
-// money are the flags about what reading may cost.
-type money struct {
+// Money are the flags about what reading may cost.
+type Money struct {
 	Budget   []string `sep:"none" placeholder:"N/day" help:"Hold the stream when so many Posts have been read in a UTC day, or, as N/month, in a billing cycle. Can be given for both; none means no limit. By default 10000/day at X itself, none elsewhere."`
 	CycleDay int      `default:"1" placeholder:"DAY" help:"The day of the month on which X's billing cycle begins (${default})."`
 	Price    float64  `default:"0.005" placeholder:"DOLLARS" help:"What X takes for a Post, for the costs that the log names (${default})."`
 }
 
-// options returns the flags as options of the source.
-func (m *money) options(s *settings) ([]xstream.Option, error) {
+// Options returns the flags as options of the source.
+func (m *Money) Options(s Settings) ([]xstream.Option, error) {
 	opts := []xstream.Option{xstream.CycleDay(m.CycleDay), xstream.Price(m.Price)}
 	if m.CycleDay < 1 || m.CycleDay > 31 {
-		return nil, misuse("%s: want a day of the month, not %d", s.given("cycle-day"), m.CycleDay)
+		return nil, fmt.Errorf("%s: want a day of the month, not %d", s.Given("cycle-day"), m.CycleDay)
 	}
 	if !(m.Price >= 0 && m.Price <= 1000) {
-		return nil, misuse("%s: want dollars for a Post, not %v", s.given("price"), m.Price)
+		return nil, fmt.Errorf("%s: want dollars for a Post, not %v", s.Given("price"), m.Price)
 	}
 	if len(m.Budget) == 0 {
 		return opts, nil
 	}
 	most, err := parseBudget(m.Budget)
 	if err != nil {
-		return nil, misuse("%s: %w", s.given("budget"), err)
+		return nil, fmt.Errorf("%s: %w", s.Given("budget"), err)
 	}
 	return append(opts, xstream.Budget(most)), nil
 }
@@ -51,20 +51,4 @@ func parseBudget(texts []string) (most xstream.Reads, err error) {
 		*of = n
 	}
 	return most, nil
-}
-
-// parseRecover reads TIME/POSTS.
-func parseRecover(text string) (back time.Duration, posts int, err error) {
-	if text == "none" {
-		return 0, 0, nil
-	}
-	length, count, _ := strings.Cut(text, "/")
-	back, err = time.ParseDuration(length)
-	if err == nil {
-		posts, err = strconv.Atoi(count)
-	}
-	if err != nil || back <= 0 || back > 7*24*time.Hour || posts < 1 {
-		return 0, 0, errors.New("want TIME/POSTS, as in 15m/1000, the TIME up to 168h, or none")
-	}
-	return back, posts, nil
 }

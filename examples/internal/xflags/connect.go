@@ -1,4 +1,6 @@
-package main
+// Package xflags are the flags by which programs reach X, and which say what that
+// may cost: where the API is, where the token is, the budget.
+package xflags
 
 import (
 	"context"
@@ -6,18 +8,26 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
-	"net"
-	"net/netip"
 	"net/url"
 	"os"
 	"regexp"
 	"strings"
 
+	"github.com/tweetstream-go/tweetstream/examples/internal/web"
 	"github.com/tweetstream-go/tweetstream/sources/xstream"
 )
 
-// connect are the flags that say where X is and what opens it.
-type connect struct {
+// Settings knows which flags are given, wherever they are set.
+type Settings interface {
+	// Given returns a flag as errors name it, with where its value came from.
+	Given(flag string) string
+	// OneOf returns which of these flags is given, "" if none is. They are forms of
+	// one setting.
+	OneOf(flags ...string) (form string, err error)
+}
+
+// Connect are the flags that say where X is and what opens it.
+type Connect struct {
 	APIURL          string `name:"api-url" default:"https://api.x.com" placeholder:"URL" help:"Where the API is: X itself, a proxy or a simulator."`
 	TokenFile       string `placeholder:"FILE" help:"Take the app's Bearer Token from this file. By default bearer.txt."`
 	TokenEnv        string `placeholder:"NAME" help:"Take the app's Bearer Token from this environment variable instead."`
@@ -29,28 +39,28 @@ const defaultTokenFile = "bearer.txt"
 // simulated is the token for a simulator, which takes any.
 const simulated = "simulated"
 
-// check finds what can't be, before anything is opened.
-func (c *connect) check(s *settings) error {
+// Check finds what can't be, before anything is opened.
+func (c *Connect) Check(s Settings) error {
 	if _, err := xstream.New(xstream.Token(simulated), xstream.BaseURL(c.APIURL)); err != nil {
-		return misuse("%s: %s", s.given("api-url"), strings.TrimPrefix(err.Error(), "xstream: BaseURL: "))
+		return fmt.Errorf("%s: %s", s.Given("api-url"), strings.TrimPrefix(err.Error(), "xstream: BaseURL: "))
 	}
 	form, err := tokenForm(s)
 	switch {
 	case err != nil:
 		return err
 	case form == "token-file" && (c.TokenFile == "" || strings.HasPrefix(c.TokenFile, tokenStart)):
-		return misuse("%s: want the name of a file that holds the token", s.given(form))
-	case form == "token-env" && (!envVar.MatchString(c.TokenEnv) || strings.HasPrefix(c.TokenEnv, tokenStart)):
-		return misuse("%s: want the name of a variable that holds the token", s.given(form))
+		return fmt.Errorf("%s: want the name of a file that holds the token", s.Given(form))
+	case form == "token-env" && (!EnvVar.MatchString(c.TokenEnv) || strings.HasPrefix(c.TokenEnv, tokenStart)):
+		return fmt.Errorf("%s: want the name of a variable that holds the token", s.Given(form))
 	case form == "token-credential" && (!credential.MatchString(c.TokenCredential) || strings.HasPrefix(c.TokenCredential, tokenStart)):
-		return misuse("%s: want the name of a credential that holds the token", s.given(form))
+		return fmt.Errorf("%s: want the name of a credential that holds the token", s.Given(form))
 	}
 	return nil
 }
 
 // tokenForm returns which flag says where the token is, "" if none does.
-func tokenForm(s *settings) (form string, err error) {
-	return s.oneOf("token-file", "token-env", "token-credential")
+func tokenForm(s Settings) (form string, err error) {
+	return s.OneOf("token-file", "token-env", "token-credential")
 }
 
 // tokenStart is how X's bearer tokens begin. One that is given by mistake, for a
@@ -58,17 +68,16 @@ func tokenForm(s *settings) (form string, err error) {
 const tokenStart = "AAAAAAAAAAAA"
 
 var (
-	envVar     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+	// EnvVar is the name of a variable of the environment.
+	EnvVar     = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 	credential = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.:@-]*$`)
 )
 
-// token returns where the token comes from, once it is seen to be there. That it
-// is a made-up one is logged at the level.
-func (c *connect) token(ctx context.Context, s *settings, logger *slog.Logger, level slog.Level) (xstream.TokenSource, error) {
+// Token returns where the token comes from, once it is seen to be there. What Check
+// has found nothing against is wanted. That the token is a made-up one is logged at
+// the level.
+func (c *Connect) Token(ctx context.Context, s Settings, logger *slog.Logger, level slog.Level) (xstream.TokenSource, error) {
 	const advice = "put the app's Bearer Token, from X's developer console, "
-	if err := c.check(s); err != nil {
-		return nil, err
-	}
 	form, _ := tokenForm(s) // checked
 	var token xstream.TokenSource
 	var where string
@@ -81,8 +90,8 @@ func (c *connect) token(ctx context.Context, s *settings, logger *slog.Logger, l
 		token, where = xstream.TokenCredential(c.TokenCredential), "into that credential"
 	default:
 		token, where = xstream.TokenFile(defaultTokenFile), "into that file, or say with --token-file, --token-env or --token-credential where it is"
-		if _, err := os.Stat(defaultTokenFile); errors.Is(err, fs.ErrNotExist) && isSimulator(c.APIURL) {
-			logger.Log(ctx, level, "no bearer.txt: a made-up token is used, which a simulator takes", "api_url", c.APIURL)
+		if _, err := os.Stat(defaultTokenFile); errors.Is(err, fs.ErrNotExist) && IsSimulator(c.APIURL) {
+			logger.Log(ctx, level, "no bearer.txt: a made-up token is used, which a simulator takes", "url", c.APIURL)
 			return xstream.Token(simulated), nil
 		}
 	}
@@ -92,23 +101,8 @@ func (c *connect) token(ctx context.Context, s *settings, logger *slog.Logger, l
 	return token, nil
 }
 
-// isSimulator reports whether the API is on this machine, unencrypted.
-func isSimulator(api string) bool {
+// IsSimulator reports whether the API is on this machine, unencrypted.
+func IsSimulator(api string) bool {
 	u, err := url.Parse(api)
-	return err == nil && u.Scheme == "http" && isLoopback(u.Hostname())
-}
-
-func isLoopback(host string) bool {
-	if host == "localhost" {
-		return true
-	}
-	addr, err := netip.ParseAddr(host)
-	return err == nil && addr.IsLoopback()
-}
-
-// isLoopbackAddr is isLoopback of HOST:PORT. Without a host it is every address
-// of the machine.
-func isLoopbackAddr(addr string) (bool, error) {
-	host, _, err := net.SplitHostPort(addr)
-	return isLoopback(host), err
+	return err == nil && u.Scheme == "http" && web.IsLoopback(u.Hostname())
 }
