@@ -1,6 +1,6 @@
-// Package bench_test measures the whole way of a Post, beside what others do with
+// Package main_test measures the whole way of a Post, beside what others do with
 // the same bytes.
-package bench_test
+package main_test
 
 import (
 	"bytes"

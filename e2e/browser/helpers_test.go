@@ -211,7 +211,7 @@ func (b *tab) listen(event any) {
 			bad("request to %s", e.Request.URL)
 		}
 	case *network.EventWebSocketCreated:
-		if b.origin != "" && e.URL != "ws"+strings.TrimPrefix(b.origin, "http")+"/ws" {
+		if at, _, _ := strings.Cut(e.URL, "?"); b.origin != "" && at != "ws"+strings.TrimPrefix(b.origin, "http")+"/ws" {
 			bad("WebSocket to %s", e.URL)
 		}
 	case *page.EventJavascriptDialogOpening:

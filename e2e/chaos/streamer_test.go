@@ -91,7 +91,7 @@ func (s *service) live() (again bool) {
 		return false
 	}
 	s.lives++
-	log, err := os.Create(filepath.Join(s.logs, fmt.Sprintf("%04d.log", s.lives)))
+	log, err := os.Create(s.log())
 	if err != nil {
 		s.mu.Unlock()
 		s.t.Error(err)
@@ -141,15 +141,37 @@ func (s *service) signal(sig os.Signal) {
 // end ends the program as a supervisor does.
 func (s *service) end() {
 	s.t.Helper()
-	s.mu.Lock()
-	s.ending = true
-	s.mu.Unlock()
-	s.signal(syscall.SIGTERM)
+	for begin := time.Now(); !s.terminate(); time.Sleep(5 * time.Millisecond) {
+		if time.Since(begin) > 30*time.Second {
+			s.t.Fatalf("the streamer does not come up:\n%s", s.lastLog())
+		}
+	}
 	select {
 	case <-s.ended:
 	case <-time.After(time.Minute):
 		s.t.Errorf("the streamer does not end:\n%s", s.lastLog())
 	}
+}
+
+// terminate sends SIGTERM to the life at hand, if it has said something: one that
+// has only just been started does not catch signals yet.
+func (s *service) terminate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.process == nil {
+		return false // between two lives
+	}
+	if info, err := os.Stat(s.log()); err != nil || info.Size() == 0 {
+		return false
+	}
+	s.ending = true
+	_ = s.process.Process.Signal(syscall.SIGTERM)
+	return true
+}
+
+// log is the path of the log of the life at hand. The caller holds mu.
+func (s *service) log() string {
+	return filepath.Join(s.logs, fmt.Sprintf("%04d.log", s.lives))
 }
 
 // record is what the log of a life says.
@@ -191,7 +213,7 @@ func (s *service) records() (all []record) {
 func (s *service) lastLog() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	f, err := os.Open(filepath.Join(s.logs, fmt.Sprintf("%04d.log", s.lives)))
+	f, err := os.Open(s.log())
 	if err != nil {
 		return err.Error()
 	}
