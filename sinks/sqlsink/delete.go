@@ -408,10 +408,7 @@ func (w *work) scrubStored(ctx context.Context, where string, posts, authors map
 			if len(clean) == len(m.raw) {
 				continue
 			}
-			set := "UPDATE {prefix}tweets SET raw = ? WHERE id = ?"
-			if w.dialect == Postgres {
-				set = "UPDATE {prefix}tweets SET raw = $1 WHERE id = $2"
-			}
+			set := w.question("UPDATE {prefix}tweets SET raw = ? WHERE id = ?")
 			if _, err := w.q().ExecContext(ctx, w.expand(set, 0), clean, m.id); err != nil {
 				return err
 			}

@@ -33,7 +33,8 @@
 //
 // So in PostgreSQL convert_from(raw, 'UTF8')::jsonb is safe where note is NULL.
 //
-// The folder queries has questions to begin with, in the words of each engine:
+// [Sink.Newest], [Sink.After] and [Sink.Search] read Posts back in the order in which
+// they came. The folder queries has questions to begin with, in the words of each engine:
 // the latest Posts of a tag, Posts a minute, top authors, full text by the engine's
 // own index.
 //

@@ -23,6 +23,7 @@ type post struct {
 	id       int64
 	content  *tweetstream.Content // nil if the message has none
 	received time.Time
+	arrival  int64
 }
 
 // key returns the number that stands for an id: its own, or one below 0.
@@ -51,13 +52,14 @@ func textID(id string) any {
 	return nil
 }
 
-// newPosts returns the posts of a batch by id, each once: the newest.
-func newPosts(tweets []*tweetstream.Tweet) []post {
+// newPosts returns the posts of a batch by id, each once: the newest, which takes
+// the place of the others in the order of arrival.
+func newPosts(tweets []*tweetstream.Tweet, arrival int64) []post {
 	decode(tweets)
 	posts := make([]post, 0, len(tweets))
 	at := make(map[int64]int, len(tweets))
-	for _, t := range tweets {
-		p := post{Tweet: t, received: t.Received}
+	for n, t := range tweets {
+		p := post{Tweet: t, received: t.Received, arrival: arrival + int64(n)}
 		p.id, _ = key(t.ID)
 		if p.received.IsZero() || !storable(p.received) {
 			p.received = time.Now()
@@ -69,6 +71,7 @@ func newPosts(tweets []*tweetstream.Tweet) []post {
 			at[p.id] = len(posts)
 			posts = append(posts, p)
 		} else if !p.received.Before(posts[i].received) {
+			p.arrival = posts[i].arrival
 			posts[i] = p
 		}
 	}
@@ -208,39 +211,39 @@ func ruleRow(n *notes, k int64, r tweetstream.Rule, seen time.Time) []any {
 }
 
 func tweetRow(n *notes, p post) []any {
-	row := []any{p.id, textID(p.ID), nil, nil, nil, nil, nil, nil, nil, instant(p.received), p.Recovered,
-		nil, false, nil, int64(0), int64(0), int64(0), int64(0), int64(0), int64(0), nil, []byte(p.Raw)}
-	if p.Raw == nil {
-		row[21] = []byte{}
-	}
-	c := p.content
+	c, text := p.content, any(nil)
 	if c == nil {
 		n.add("content")
-		row[20] = n.String()
-		return row
+		c = &tweetstream.Content{}
+	} else {
+		text = n.text(c.FullText, long)
+		if !plainJSON(p.Raw) {
+			n.add("json")
+		}
 	}
-	if !plainJSON(p.Raw) {
-		n.add("json")
-	}
-	row[2], row[3] = idOrNull(c.AuthorID), idOrNull(c.ConversationID)
+	var reposted, quoted, repliedTo, editOf any
 	for _, r := range c.References {
 		switch r.Type {
 		case "retweeted":
-			row[4] = idOrNull(r.ID)
+			reposted = idOrNull(r.ID)
 		case "quoted":
-			row[5] = idOrNull(r.ID)
+			quoted = idOrNull(r.ID)
 		case "replied_to":
-			row[6] = idOrNull(r.ID)
+			repliedTo = idOrNull(r.ID)
 		}
 	}
 	if len(c.EditHistory) > 1 && c.EditHistory[0] != p.ID {
-		row[7] = idOrNull(c.EditHistory[0])
+		editOf = idOrNull(c.EditHistory[0])
 	}
-	row[8] = instant(c.CreatedAt)
-	row[11], row[12], row[13] = n.orNull(c.Lang, short), c.Sensitive, n.text(c.FullText, long)
-	row[14], row[15], row[16], row[17], row[18], row[19] = c.Replies, c.Reposts, c.Likes, c.Quotes, c.Bookmarks, c.Impressions
+	raw := []byte(p.Raw)
+	if raw == nil {
+		raw = []byte{} // nil would be NULL
+	}
+	row := []any{p.id, n.text(textID(p.ID), short), idOrNull(c.AuthorID), idOrNull(c.ConversationID), reposted, quoted,
+		repliedTo, editOf, instant(c.CreatedAt), instant(p.received), p.arrival, p.Recovered, n.orNull(c.Lang, short), c.Sensitive, text,
+		c.Replies, c.Reposts, c.Likes, c.Quotes, c.Bookmarks, c.Impressions, nil, raw}
 	if n.words != nil {
-		row[20] = n.String()
+		row[len(row)-2] = n.String()
 	}
 	return row
 }

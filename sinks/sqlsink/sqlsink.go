@@ -85,6 +85,7 @@ type Sink struct {
 	dsn        string // if given: no error may show it
 	statements statements
 	known      known
+	arrivals   arrivals
 	packet     int // of MySQL, the bytes of one statement; 0 for the others
 }
 
@@ -132,6 +133,9 @@ func newSink(ctx context.Context, db *sql.DB, dialect Dialect, dsn string, opts 
 	if err := s.prepareSchema(ctx); err != nil {
 		return nil, err
 	}
+	if s.arrivals.last, err = s.lastArrival(ctx); err != nil {
+		return nil, err
+	}
 	if dialect == MySQL {
 		if err := db.QueryRowContext(ctx, "SELECT @@max_allowed_packet").Scan(&s.packet); err != nil {
 			return nil, s.failure(ctx, "open", err, nil)
@@ -149,7 +153,7 @@ func (s *Sink) Defaults() []tweetstream.SinkOption {
 // Deliver writes the tweets in one transaction. What its error means is told by
 // the package comment.
 func (s *Sink) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
-	posts := newPosts(tweets)
+	posts := newPosts(tweets, s.arrivals.take(len(tweets)))
 	err := s.transact(ctx, func(w *work) error {
 		left, err := w.notDeleted(ctx, posts)
 		if err != nil || len(left) == 0 {

@@ -39,14 +39,15 @@ type table struct {
 	// stamp the older row stays.
 	stamp    string
 	compared []string
+	stays    string // the column, if any, that a newer row leaves as it is
 }
 
 var tweetsTable = &table{
-	name: "tweets", keys: 1, stamp: "received_at", compared: []string{"raw"},
+	name: "tweets", keys: 1, stamp: "received_at", compared: []string{"raw"}, stays: "arrival",
 	columns: []column{
 		{"id", number}, {"text_id", short}, {"author_id", number}, {"conversation_id", number}, {"reposted_id", number},
 		{"quoted_id", number}, {"replied_to_id", number}, {"edit_of", number}, {"created_at", moment}, {"received_at", moment},
-		{"recovered", truth}, {"lang", short}, {"possibly_sensitive", truth}, {"text", long}, {"replies", number}, {"reposts", number},
+		{"arrival", number}, {"recovered", truth}, {"lang", short}, {"possibly_sensitive", truth}, {"text", long}, {"replies", number}, {"reposts", number},
 		{"likes", number}, {"quotes", number}, {"bookmarks", number}, {"impressions", number}, {"note", short}, {"raw", raw},
 	},
 }
@@ -109,7 +110,9 @@ func (t *table) key() []string {
 func (t *table) rest() []string {
 	var names []string
 	for _, c := range t.columns[t.keys:] {
-		names = append(names, c.name)
+		if c.name != t.stays {
+			names = append(names, c.name)
+		}
 	}
 	return names
 }

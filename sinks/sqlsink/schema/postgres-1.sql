@@ -10,6 +10,7 @@ CREATE TABLE {prefix}tweets (
 	edit_of bigint,                  -- the first version of an edited Post; NULL for that itself
 	created_at timestamptz,
 	received_at timestamptz NOT NULL,
+	arrival bigint NOT NULL,         -- grows from Post to Post, in the order in which they came
 	recovered boolean NOT NULL,      -- asked for again after a gap
 	lang text,
 	possibly_sensitive boolean NOT NULL,
@@ -25,6 +26,8 @@ CREATE TABLE {prefix}tweets (
 );
 
 CREATE INDEX {prefix}tweets_created_at ON {prefix}tweets (created_at);
+
+CREATE INDEX {prefix}tweets_arrival ON {prefix}tweets (arrival);
 
 CREATE INDEX {prefix}tweets_author ON {prefix}tweets (author_id, id);
 

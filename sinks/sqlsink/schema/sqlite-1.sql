@@ -10,6 +10,7 @@ CREATE TABLE {prefix}tweets (
 	edit_of integer,                  -- the first version of an edited Post; NULL for that itself
 	created_at integer,
 	received_at integer NOT NULL,
+	arrival integer NOT NULL,         -- grows from Post to Post, in the order in which they came
 	recovered integer NOT NULL,      -- asked for again after a gap
 	lang text,
 	possibly_sensitive integer NOT NULL,
@@ -25,6 +26,8 @@ CREATE TABLE {prefix}tweets (
 );
 
 CREATE INDEX {prefix}tweets_created_at ON {prefix}tweets (created_at);
+
+CREATE INDEX {prefix}tweets_arrival ON {prefix}tweets (arrival);
 
 CREATE INDEX {prefix}tweets_author ON {prefix}tweets (author_id, id);
 

@@ -1,5 +1,5 @@
-INSERT INTO x_tweets (id, text_id, author_id, conversation_id, reposted_id, quoted_id, replied_to_id, edit_of, created_at, received_at, recovered, lang, possibly_sensitive, text, replies, reposts, likes, quotes, bookmarks, impressions, note, raw)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO x_tweets (id, text_id, author_id, conversation_id, reposted_id, quoted_id, replied_to_id, edit_of, created_at, received_at, arrival, recovered, lang, possibly_sensitive, text, replies, reposts, likes, quotes, bookmarks, impressions, note, raw)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?), (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON DUPLICATE KEY UPDATE received_at = IF(VALUES(received_at) >= received_at AND NOT (raw <=> VALUES(raw)), VALUES(received_at), received_at),
 	text_id = IF(received_at = VALUES(received_at), VALUES(text_id), text_id),
 	author_id = IF(received_at = VALUES(received_at), VALUES(author_id), author_id),

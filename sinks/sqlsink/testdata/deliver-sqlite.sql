@@ -1,5 +1,5 @@
-INSERT INTO x_tweets (id, text_id, author_id, conversation_id, reposted_id, quoted_id, replied_to_id, edit_of, created_at, received_at, recovered, lang, possibly_sensitive, text, replies, reposts, likes, quotes, bookmarks, impressions, note, raw)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO x_tweets (id, text_id, author_id, conversation_id, reposted_id, quoted_id, replied_to_id, edit_of, created_at, received_at, arrival, recovered, lang, possibly_sensitive, text, replies, reposts, likes, quotes, bookmarks, impressions, note, raw)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (id) DO UPDATE SET text_id = excluded.text_id, author_id = excluded.author_id, conversation_id = excluded.conversation_id, reposted_id = excluded.reposted_id, quoted_id = excluded.quoted_id, replied_to_id = excluded.replied_to_id, edit_of = excluded.edit_of, created_at = excluded.created_at, received_at = excluded.received_at, recovered = excluded.recovered, lang = excluded.lang, possibly_sensitive = excluded.possibly_sensitive, text = excluded.text, replies = excluded.replies, reposts = excluded.reposts, likes = excluded.likes, quotes = excluded.quotes, bookmarks = excluded.bookmarks, impressions = excluded.impressions, note = excluded.note, raw = excluded.raw
 WHERE excluded.received_at >= x_tweets.received_at AND (x_tweets.raw) IS NOT (excluded.raw);
 

@@ -12,6 +12,7 @@ CREATE TABLE IF NOT EXISTS x_tweets (
 	edit_of bigint,                  -- the first version of an edited Post; NULL for that itself
 	created_at datetime(6),
 	received_at datetime(6) NOT NULL,
+	arrival bigint NOT NULL,         -- grows from Post to Post, in the order in which they came
 	recovered boolean NOT NULL,      -- asked for again after a gap
 	lang varchar(255),
 	possibly_sensitive boolean NOT NULL,
@@ -25,6 +26,7 @@ CREATE TABLE IF NOT EXISTS x_tweets (
 	note varchar(255),                       -- what could not be indexed; NULL if all was
 	raw longblob NOT NULL,              -- the message as X sent it
 	INDEX tweets_created_at (created_at),
+	INDEX tweets_arrival (arrival),
 	INDEX tweets_author (author_id, id),
 	INDEX tweets_conversation (conversation_id),
 	INDEX tweets_reposted (reposted_id),

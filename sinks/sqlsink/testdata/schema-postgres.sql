@@ -12,6 +12,7 @@ CREATE TABLE x_tweets (
 	edit_of bigint,                  -- the first version of an edited Post; NULL for that itself
 	created_at timestamptz,
 	received_at timestamptz NOT NULL,
+	arrival bigint NOT NULL,         -- grows from Post to Post, in the order in which they came
 	recovered boolean NOT NULL,      -- asked for again after a gap
 	lang text,
 	possibly_sensitive boolean NOT NULL,
@@ -27,6 +28,8 @@ CREATE TABLE x_tweets (
 );
 
 CREATE INDEX x_tweets_created_at ON x_tweets (created_at);
+
+CREATE INDEX x_tweets_arrival ON x_tweets (arrival);
 
 CREATE INDEX x_tweets_author ON x_tweets (author_id, id);
 

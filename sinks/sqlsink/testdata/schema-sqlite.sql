@@ -12,6 +12,7 @@ CREATE TABLE x_tweets (
 	edit_of integer,                  -- the first version of an edited Post; NULL for that itself
 	created_at integer,
 	received_at integer NOT NULL,
+	arrival integer NOT NULL,         -- grows from Post to Post, in the order in which they came
 	recovered integer NOT NULL,      -- asked for again after a gap
 	lang text,
 	possibly_sensitive integer NOT NULL,
@@ -27,6 +28,8 @@ CREATE TABLE x_tweets (
 );
 
 CREATE INDEX x_tweets_created_at ON x_tweets (created_at);
+
+CREATE INDEX x_tweets_arrival ON x_tweets (arrival);
 
 CREATE INDEX x_tweets_author ON x_tweets (author_id, id);
 
