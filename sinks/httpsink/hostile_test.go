@@ -150,7 +150,8 @@ func TestABombForAnAnswer(t *testing.T) {
 	})
 }
 
-// An answer that takes long to clean: of what was sent, of one letter, of secrets.
+// An answer that is much to clean: of what was sent, of one letter, of secrets. A
+// short piece of it is shown, and nothing of the Posts.
 func TestAnswersThatAreHardToRead(t *testing.T) {
 	const posts = 200
 	var batch []*tweetstream.Tweet
@@ -170,12 +171,9 @@ func TestAnswersThatAreHardToRead(t *testing.T) {
 				_, _ = io.WriteString(w, answer)
 			})
 			s := rec.sink(t, httpsink.Header("X-Key", strings.Repeat("a", 30)))
-			begin := time.Now()
 			err := s.Deliver(t.Context(), batch)
-			if took := time.Since(begin); kind(err) != "again" || took > 10*time.Second {
-				t.Errorf("Deliver() = %v after %v", err, took)
-			} else {
-				t.Log(took)
+			if kind(err) != "again" || len(err.Error()) > 300 || strings.Contains(err.Error(), "abcdefghij") {
+				t.Errorf("Deliver() = %v", err)
 			}
 		})
 	}
