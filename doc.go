@@ -31,10 +31,11 @@
 //
 // Every tweet that a source has emitted reaches every sink at least once, or is
 // counted under one of five reasons and named: in the dead letter
-// ([WithDeadLetter], package deadletter) or, without one, in the log file as the first id, the last id
-// and how many. The reasons are [Rejected], [GaveUp], [Overflowed], [ShutDown]
-// and [TransformFailed]. There is no other end for a tweet, but for those that a
-// transform drops because it was told to, and repeats.
+// ([WithDeadLetter], package deadletter) or, without one, in a line of [WithLogger]
+// with the first id, the last id and how many. The reasons are [Rejected],
+// [GaveUp], [Overflowed], [ShutDown] and [TransformFailed]. There is no other end
+// for a tweet, but for those that a transform drops because it was told to, and
+// repeats.
 //
 // At least once means that a tweet may come again: after a Deliver that failed
 // half-way, or after a crash. Within one run the same id is dropped when it comes
@@ -46,7 +47,7 @@
 // give that up: [Parallel]; a tweet that a sink has named in a [TweetError], which
 // comes again behind the others of its batch; and a tweet that fails again and
 // again, which others pass by, one at a time, to find out whose fault it is.
-
+//
 // # Deletes
 //
 // A tombstone ([Tweet].Deleted) says that X has taken a Post away. Tombstones

@@ -120,7 +120,13 @@ func TestComments(t *testing.T) {
 			documented, tests := false, true
 			for _, f := range files {
 				name := set.File(f.Pos()).Name()
-				documented = documented || f.Doc != nil
+				if f.Doc != nil {
+					documented = true
+					// A blank line in it would cut off what stands above.
+					if first, _, _ := strings.Cut(f.Doc.Text(), " "); first != "Package" && f.Name.Name != "main" {
+						t.Errorf("%s: the package's comment begins with %q", name, first)
+					}
+				}
 				if strings.HasSuffix(name, "_test.go") {
 					continue
 				}

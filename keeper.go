@@ -43,8 +43,8 @@ func (k *keeper) run(ctx context.Context) {
 	every(ctx, d, func() { k.store(context.WithoutCancel(ctx)) })
 }
 
-// say logs every second what there is to say, likewise. A logger that blocks keeps it from
-// that, and nobody else from anything.
+// say logs every second what there is to say, likewise. A logger that blocks keeps
+// it from that, and nobody else from anything.
 func (k *keeper) say(ctx context.Context) {
 	every(ctx, time.Second, func() {
 		k.losses.flush()

@@ -28,8 +28,8 @@ import (
 // Streamer that was stopped is over. A panic counts as any other error.
 //
 // Calls come one at a time, unless the sink was plugged in with [Parallel], or
-// under two names. The
-// slice is the Streamer's and must not be kept; the tweets may be.
+// under two names. The slice is the Streamer's and must not be kept; the tweets
+// may be.
 //
 // A sink that knows better defaults than the Streamer's has a method
 // Defaults() []SinkOption; options of [WithSink] win over them. Closing a sink,

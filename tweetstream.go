@@ -66,8 +66,9 @@ func New(source Source, opts ...Option) (*Streamer, error) {
 // the dead letter as [ShutDown].
 //
 // Run returns nil after that, or the error for which the source or the journal
-// could not go on: the source's as it is. All goroutines that it started have ended, but for a Deliver
-// that ignores its context: it is named in the log and left behind.
+// could not go on: the source's as it is. All goroutines that it started have
+// ended, but for a Deliver that ignores its context: it is named in the log and
+// left behind.
 func (s *Streamer) Run(ctx context.Context) error {
 	if !s.running.CompareAndSwap(false, true) {
 		return ErrRunTwice
