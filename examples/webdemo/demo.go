@@ -10,11 +10,13 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/deadletter"
 	"github.com/tweetstream-go/tweetstream/examples/internal/web"
 	"github.com/tweetstream-go/tweetstream/sinks/filesink"
 	"github.com/tweetstream-go/tweetstream/sinks/httpsink"
@@ -30,6 +32,9 @@ const (
 
 	// newest is with how many Posts a viewer begins.
 	newest = 200
+
+	// deadBytes is how large the dead letters may grow.
+	deadBytes = 256 << 20
 )
 
 // viewers is the second service: it takes Posts over HTTP, and hands them to the
@@ -37,13 +42,20 @@ const (
 type viewers struct {
 	source   *httpsource.Source
 	hub      *wshub.Hub
+	history  *history
+	insights insights
+	dead     *deadletter.File
 	streamer *tweetstream.Streamer
 	archive  *filesink.Sink // nil if there is none
 }
 
-func (c *cli) openViewers(logger *slog.Logger) (*viewers, error) {
-	var v viewers
-	var err error
+func (c *cli) openViewers(ctx context.Context, logger *slog.Logger) (_ *viewers, err error) {
+	v := &viewers{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, v.close())
+		}
+	}()
 	take := []httpsource.Option{httpsource.Hosts(c.hosts()...)}
 	if c.secret != nil {
 		take = append(take, httpsource.Secret(c.secret.Text))
@@ -51,27 +63,45 @@ func (c *cli) openViewers(logger *slog.Logger) (*viewers, error) {
 	if v.source, err = httpsource.New(take...); err != nil {
 		return nil, err
 	}
-	if v.hub, err = wshub.New(wshub.Newest(newest), wshub.Hosts(c.hosts()...), wshub.Logger(logger)); err != nil {
+	if v.hub, err = wshub.New(wshub.Newest(newest), wshub.SkipSlow(), wshub.Hosts(c.hosts()...), wshub.Logger(logger)); err != nil {
 		return nil, err
 	}
-	opts := []tweetstream.Option{tweetstream.WithLogger(logger), tweetstream.WithSink("hub", v.hub)}
+	if v.history, err = openHistory(ctx, c.Data, c.Keep); err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	if v.dead, err = deadletter.Open(filepath.Join(v.history.folder, "dead.ndjson"), deadletter.MaxBytes(deadBytes), deadletter.Logger(logger)); err != nil {
+		return nil, fmt.Errorf("--data: %w", err)
+	}
+	opts := []tweetstream.Option{
+		tweetstream.WithLogger(logger),
+		tweetstream.WithDeadLetter(v.dead.Keep),
+		tweetstream.WithSink("hub", v.hub),
+		// Who looks on does not wait for what is only kept and counted.
+		tweetstream.WithSink("history", v.history, tweetstream.WhenFull(tweetstream.DropOldest)),
+		tweetstream.WithSink("insights", &v.insights, tweetstream.WhenFull(tweetstream.DropOldest)),
+	}
 	if c.Archive != "" {
 		if v.archive, err = filesink.Open(c.Archive); err != nil {
 			return nil, fmt.Errorf("--archive: %w", err)
 		}
 		opts = append(opts, tweetstream.WithSink("archive", v.archive))
 	}
-	if v.streamer, err = tweetstream.New(v.source, opts...); err != nil {
-		return nil, errors.Join(err, v.close())
-	}
-	return &v, nil
+	v.streamer, err = tweetstream.New(v.source, opts...)
+	return v, err
 }
 
-func (v *viewers) close() error {
-	if v.archive == nil {
-		return nil
+// close closes what openViewers has opened, as far as it has come.
+func (v *viewers) close() (err error) {
+	if v.archive != nil {
+		err = v.archive.Close()
 	}
-	return v.archive.Close()
+	if v.dead != nil {
+		err = errors.Join(err, v.dead.Close())
+	}
+	if v.history != nil {
+		err = errors.Join(err, v.history.close())
+	}
+	return err
 }
 
 // reader is the first service: it reads X and posts what comes to the second, at
@@ -79,16 +109,18 @@ func (v *viewers) close() error {
 // simulated, and a part of it here, unless --live.
 type reader struct {
 	x        *xtest.Server // nil with --live
-	atX      net.Listener  // likewise
-	atWeb    net.Listener  // where the second service takes Posts
-	token    string        // others on this machine are none of the first service
+	faults   *faults       // likewise
+	tags     []string
+	atX      net.Listener // likewise
+	atWeb    net.Listener // where the second service takes Posts
+	token    string       // others on this machine are none of the first service
 	source   *xstream.Source
 	sink     *httpsink.Sink
 	streamer *tweetstream.Streamer
 }
 
-func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
-	r := &reader{token: rand.Text()}
+func (c *cli) openReader(v *viewers, logger *slog.Logger) (_ *reader, err error) {
+	r := &reader{token: rand.Text(), tags: c.tags()}
 	defer func() {
 		if err != nil {
 			r.close()
@@ -100,6 +132,7 @@ func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
 		if r.x, err = xtest.New(xtest.Rate(c.Rate)); err != nil {
 			return nil, err
 		}
+		r.faults = &faults{x: r.x}
 		if r.atX, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			return nil, err
 		}
@@ -125,6 +158,7 @@ func (c *cli) openReader(logger *slog.Logger) (_ *reader, err error) {
 	}
 	opts := []tweetstream.Option{
 		tweetstream.WithLogger(logger),
+		tweetstream.WithDeadLetter(v.dead.Keep),
 		tweetstream.WithSink("web", r.sink, tweetstream.Batch(100, 0)),
 	}
 	if c.Checkpoint != "" {
@@ -156,14 +190,14 @@ func (c *cli) serve(ctx context.Context, logger *slog.Logger) (err error) {
 	if err != nil {
 		return err
 	}
-	v, err := c.openViewers(logger)
+	v, err := c.openViewers(ctx, logger)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, v.close()) }()
 	var r *reader
 	if !c.Receive {
-		if r, err = c.openReader(logger); err != nil {
+		if r, err = c.openReader(v, logger); err != nil {
 			return err
 		}
 		defer r.close()
@@ -177,7 +211,8 @@ func (c *cli) serve(ctx context.Context, logger *slog.Logger) (err error) {
 	defer fail(nil)
 	p := parts{fail: fail, log: slog.NewLogLogger(logger.Handler(), slog.LevelDebug)}
 	stopViewers := p.run(v.streamer.Run)
-	p.serve(listener, web.NewServer(guard(routes(v, r))))
+	stopTrim := p.run(func(ctx context.Context) error { return v.history.trim(ctx, logger) })
+	p.serve(listener, web.NewServer(guard(routes(v, r, c.mayChange()))))
 	stopReader := func() {}
 	if r != nil {
 		if r.x != nil {
@@ -185,16 +220,24 @@ func (c *cli) serve(ctx context.Context, logger *slog.Logger) (err error) {
 			x.WriteTimeout = 0 // a stream has no end
 			p.serve(r.atX, x)
 		}
-		p.serve(r.atWeb, web.NewServer(bearer(r.token, v.source)))
+		take := bearer(r.token, v.source)
+		if r.faults != nil {
+			take = r.faults.between(take)
+		}
+		p.serve(r.atWeb, web.NewServer(take))
 		stopReader = p.run(r.streamer.Run)
 	}
 	var budget xstream.Reads
 	if r != nil {
 		budget = r.source.Stats().Budget
 	}
-	c.greet(listener.Addr().String(), budget)
+	c.greet(listener.Addr().String(), budget, v.history)
 
 	<-ctx.Done()
+	if r != nil && r.faults != nil {
+		r.faults.gone.Store(false) // or what was received would not get there
+	}
+	stopTrim()
 	stopReader()  // it posts what it has received,
 	stopViewers() // and that reaches the viewers and the archive
 	leave, done := context.WithTimeout(context.Background(), 2*time.Second)

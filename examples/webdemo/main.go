@@ -31,6 +31,8 @@ type cli struct {
 	Remote       bool     `help:"Let --listen be an address that other machines reach. Anybody there can then read and post."`
 	PasswordFile string   `placeholder:"FILE" help:"Ask for the password in this file, on every route."`
 	SecretFile   string   `placeholder:"FILE" help:"Take only what is signed with a secret in this file, as streamer --http-secret-file signs it."`
+	Data         string   `placeholder:"FOLDER" help:"Keep the newest Posts and the dead letters in this folder, for the next start too. By default they are in a temporary one, which is removed at the end."`
+	Keep         int      `default:"100000" placeholder:"N" help:"Keep the newest N Posts (${default})."`
 	Archive      string   `placeholder:"FILE" help:"Write the Posts into this file too, one message a line. By default none is written."`
 	Receive      bool     `help:"Take Posts from a streamer (--to http://…/tweets) instead of the simulated X."`
 	Rate         float64  `default:"3" placeholder:"N" help:"Let the simulated X make N Posts a second (${default})."`
@@ -45,6 +47,9 @@ type cli struct {
 	token  xstream.TokenSource // with Live
 	money  []xstream.Option    // likewise
 }
+
+// maxKeep is some 50 GB of Posts.
+const maxKeep = 10_000_000
 
 // The exit codes, but for 0 and signals.Interrupted.
 const (
@@ -122,6 +127,12 @@ func (c *cli) check(s settings) error {
 	if c.Receive && (len(c.Tag) > 0 || s.given("rate")) {
 		return errors.New("--tag and --rate are for the simulated X, which --receive turns off")
 	}
+	if c.Keep < 1 || c.Keep > maxKeep {
+		return fmt.Errorf("--keep %d: want a number from 1 to %d", c.Keep, maxKeep)
+	}
+	if s.given("data") && c.Data == "" {
+		return fmt.Errorf("%s: want the name of a folder", s.Given("data"))
+	}
 	if c.Rate <= 0 || c.Rate > maxRate {
 		return fmt.Errorf("--rate %v: want more than 0 and at most %d", c.Rate, maxRate)
 	}
@@ -175,6 +186,13 @@ func (c *cli) hosts() []string {
 	return append(web.Hosts(host), c.Host...)
 }
 
+// mayChange reports whether those who reach the page may change the rules, which
+// costs money at X.
+func (c *cli) mayChange() bool {
+	host, _, _ := net.SplitHostPort(c.Listen) // checked
+	return web.IsLoopback(host) || c.PasswordFile != ""
+}
+
 // tags are what the simulated X makes Posts about.
 func (c *cli) tags() []string {
 	if len(c.Tag) == 0 {
@@ -184,21 +202,25 @@ func (c *cli) tags() []string {
 }
 
 // greet says where the page is, what is on it, and what that may cost.
-func (c *cli) greet(addr string, budget xstream.Reads) {
+func (c *cli) greet(addr string, budget xstream.Reads, h *history) {
 	host, port, _ := net.SplitHostPort(addr)
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = cmp.Or(append(c.Host, "localhost")[0])
 	}
 	url := "http://" + net.JoinHostPort(host, port)
+	keeps := fmt.Sprintf("The newest %d Posts are kept in %s.\n", h.keep, h.folder)
+	if h.gone {
+		keeps = fmt.Sprintf("The newest %d Posts are kept in %s, which is removed at the end: see --data.\n", h.keep, h.folder)
+	}
 	if c.Receive {
-		fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows what is posted to it, as by\n\n    streamer --tag coop --to %s/tweets\n\nCtrl-C ends it.\n", url, url)
+		fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows what is posted to it, as by\n\n    streamer --tag coop --to %s/tweets\n\n%sCtrl-C ends it.\n", url, url, keeps)
 		return
 	}
 	if c.Live {
-		fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows Posts of %s with %s.\n%sCtrl-C ends it.\n", url, c.APIURL, strings.Join(c.Tag, ", "), c.costs(budget))
+		fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows Posts of %s with %s.\n%s%sCtrl-C ends it.\n", url, c.APIURL, strings.Join(c.Tag, ", "), c.costs(budget), keeps)
 		return
 	}
-	fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows made-up Posts of a simulated X, %v a second, about %s.\nCtrl-C ends it.\n", url, c.Rate, strings.Join(c.tags(), ", "))
+	fmt.Fprintf(os.Stderr, "The page is at %s\nIt shows made-up Posts of a simulated X, %v a second, about %s.\n%sCtrl-C ends it.\n", url, c.Rate, strings.Join(c.tags(), ", "), keeps)
 }
 
 // costs says what a budget may cost; it is empty without one.

@@ -1,22 +1,16 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
 	"embed"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"log/slog"
 	"net/http"
 	"path"
 	"strings"
-	"time"
 
-	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/examples/internal/secrets"
 	"github.com/tweetstream-go/tweetstream/examples/internal/web"
 	"github.com/tweetstream-go/tweetstream/sinks/wshub"
@@ -26,16 +20,28 @@ import (
 var page embed.FS
 
 // routes are what the server answers; all else is 404, other methods are 405.
-func routes(v *viewers, r *reader) http.Handler {
+func routes(v *viewers, r *reader, change bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", v.hub)
-	mux.Handle("GET /client.js", wshub.Client())
 	mux.Handle("POST /tweets", v.source)
-	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		w.Header().Set("Cache-Control", "no-store")
-		_ = json.NewEncoder(w).Encode(figures(v, r)) // who has gone is not told
+	mux.HandleFunc("POST /deleted", v.takeAway)
+	mux.HandleFunc("GET /posts", v.history.findPosts)
+	mux.HandleFunc("GET /export/{what}", v.history.export)
+	mux.HandleFunc("GET /insights", v.insights.serve)
+	mux.HandleFunc("GET /stats", func(w http.ResponseWriter, req *http.Request) {
+		respond(w, req, http.StatusOK, figures(req.Context(), v, r))
 	})
+	if r != nil {
+		ru := rules{source: r.source, history: v.history, change: change}
+		mux.HandleFunc("GET /rules", ru.list)
+		mux.HandleFunc("POST /rules", ru.add)
+		mux.HandleFunc("DELETE /rules/{id}", ru.delete)
+		mux.HandleFunc("POST /rules/try", ru.try)
+		if r.x != nil {
+			mux.HandleFunc("POST /faults", r.faults.inject)
+		}
+	}
+	mux.Handle("GET /client.js", wshub.Client())
 	files, err := fs.ReadDir(page, "page")
 	if err != nil {
 		panic(err) // it is a part of the program
@@ -50,38 +56,45 @@ func routes(v *viewers, r *reader) http.Handler {
 	return mux
 }
 
-// file serves a file of the page. Browsers keep it, and ask each time whether it
-// has changed.
+// file serves a file of the page.
 func file(name string) http.Handler {
 	data, err := page.ReadFile(name)
 	if err != nil {
 		panic(err)
 	}
-	sum := sha256.Sum256(data)
-	etag := `"` + hex.EncodeToString(sum[:8]) + `"`
+	whole := newBody(data)
 	kind := map[string]string{
 		".html": "text/html; charset=utf-8",
 		".css":  "text/css; charset=utf-8",
 		".js":   "text/javascript; charset=utf-8",
 		".svg":  "image/svg+xml",
 	}[path.Ext(name)]
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", kind)
-		w.Header().Set("Cache-Control", "no-cache")
-		w.Header().Set("ETag", etag)
-		http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(data))
-	})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { send(w, r, http.StatusOK, kind, whole) })
 }
 
 // headers are on every answer: the page gets what it needs from its own origin,
 // and nothing from anywhere else.
 var headers = map[string]string{
-	"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; " +
-		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+	"Content-Security-Policy":      policy(""),
 	"X-Content-Type-Options":       "nosniff",
 	"Referrer-Policy":              "no-referrer",
 	"Cross-Origin-Opener-Policy":   "same-origin",
 	"Cross-Origin-Resource-Policy": "same-origin",
+}
+
+// policy returns the Content-Security-Policy with pictures from one more place. The
+// one address that may become a script is that of the page's worker.
+func policy(pictures string) string {
+	return "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'" + pictures + "; " +
+		"base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types worker"
+}
+
+// withPictures lets a page show pictures from X that is asked for as /?pictures=x: its
+// user has allowed it.
+func withPictures(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == "/" && r.URL.Query().Get("pictures") == "x" {
+		w.Header().Set("Content-Security-Policy", policy(" https://pbs.twimg.com"))
+	}
 }
 
 // guard returns what stands before all routes: the headers, the list of hosts,
@@ -101,6 +114,7 @@ func (c *cli) guard(logger *slog.Logger) (func(http.Handler) http.Handler, error
 			for name, value := range headers {
 				w.Header().Set(name, value)
 			}
+			withPictures(w, r)
 			checked.ServeHTTP(w, r)
 		})
 	}, nil
@@ -135,49 +149,4 @@ func password(name string, logger *slog.Logger) (string, error) {
 		return "", fmt.Errorf("--password-file %s: want one line of at least %d characters", name, shortest)
 	}
 	return text, nil
-}
-
-// stats is what /stats says.
-type stats struct {
-	Viewers  int       `json:"viewers"`
-	Services []service `json:"services"`
-}
-
-type service struct {
-	Name     string `json:"name"` // "web", or "x" for the one that reads X
-	Received uint64 `json:"received"`
-	Repeats  uint64 `json:"repeats"`
-	Held     string `json:"held,omitempty"`
-	Sinks    []sink `json:"sinks"`
-}
-
-type sink struct {
-	Name      string `json:"name"`
-	State     string `json:"state"`
-	Delivered uint64 `json:"delivered"`
-	Waiting   uint64 `json:"waiting"`
-	Failures  uint64 `json:"failures"`
-	Lost      uint64 `json:"lost"`
-}
-
-func figures(v *viewers, r *reader) stats {
-	st := stats{Viewers: v.hub.Stats().Viewers, Services: []service{serviceOf("web", v.streamer.Stats())}}
-	if r != nil {
-		x := serviceOf("x", r.streamer.Stats())
-		x.Held = cmp.Or(r.source.Stats().Held, x.Held) // what nobody but money or the calendar mends
-		st.Services = append(st.Services, x)
-	}
-	return st
-}
-
-func serviceOf(name string, st tweetstream.Stats) service {
-	s := service{Name: name, Received: st.Received, Repeats: st.Repeats, Held: st.Held}
-	for _, of := range st.Sinks {
-		one := sink{Name: of.Name, State: string(of.State), Delivered: of.Delivered, Waiting: of.Waiting, Failures: of.Failures}
-		for _, n := range of.Lost {
-			one.Lost += n
-		}
-		s.Sinks = append(s.Sinks, one)
-	}
-	return s
 }

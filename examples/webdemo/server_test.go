@@ -37,6 +37,17 @@ func TestRoutes(t *testing.T) {
 		{request{method: "GET", path: "/style.css"}, 200, "text/css; charset=utf-8"},
 		{request{method: "GET", path: "/icon.svg"}, 200, "image/svg+xml"},
 		{request{method: "GET", path: "/stats"}, 200, jsonType},
+		{request{method: "GET", path: "/insights"}, 200, jsonType},
+		{request{method: "GET", path: "/posts?q=tea&tag=x&lang=en&word=a&media=true&sensitive=false&before=9&limit=3"}, 200, jsonType},
+		{request{method: "GET", path: "/posts?before=x"}, 400, jsonType},
+		{request{method: "GET", path: "/posts?limit=201"}, 400, jsonType},
+		{request{method: "GET", path: "/posts?q=!"}, 400, jsonType},
+		{request{method: "GET", path: "/export/ids"}, 200, "application/x-ndjson"},
+		{request{method: "GET", path: "/export/all"}, 404, ""},
+		{request{method: "GET", path: "/rules"}, 404, ""},
+		{request{method: "POST", path: "/faults"}, 404, ""},
+		{request{"POST", "/deleted", `{"ids":["x"]}`, map[string]string{"Content-Type": jsonType}}, 400, jsonType},
+		{request{"POST", "/deleted", `{"ids":["1"]}`, map[string]string{"Content-Type": "text/plain"}}, 415, jsonType},
 		{request{method: "GET", path: "/index.html"}, 404, ""},
 		{request{method: "GET", path: "/page/main.js"}, 404, ""},
 		{request{method: "GET", path: "/favicon.ico"}, 404, ""},
@@ -55,11 +66,11 @@ func TestRoutes(t *testing.T) {
 		if resp.StatusCode != tt.status || tt.kind != "" && resp.Header.Get("Content-Type") != tt.kind {
 			t.Errorf("%s %s: %d, %q; want %d, %q", tt.method, tt.path, resp.StatusCode, resp.Header.Get("Content-Type"), tt.status, tt.kind)
 		}
-		if tt.status == 200 && tt.method == "GET" && body == "" {
+		if tt.status == 200 && tt.method == "GET" && tt.path != "/export/ids" && body == "" {
 			t.Errorf("%s %s: no body", tt.method, tt.path)
 		}
 		for name, want := range map[string]string{
-			"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'",
+			"Content-Security-Policy":      "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types worker",
 			"X-Content-Type-Options":       "nosniff",
 			"Referrer-Policy":              "no-referrer",
 			"Cross-Origin-Opener-Policy":   "same-origin",
@@ -91,6 +102,7 @@ func TestForeignRequests(t *testing.T) {
 	routes := []request{
 		{method: "GET", path: "/"}, {method: "GET", path: "/main.js"}, {method: "GET", path: "/stats"}, {method: "GET", path: "/ws"},
 		{method: "GET", path: "/none"}, {method: "POST", path: "/tweets", body: `{"data":{"id":"1"}}`},
+		{method: "GET", path: "/posts"}, {method: "GET", path: "/export/posts"}, {method: "GET", path: "/insights"}, {method: "POST", path: "/deleted", body: `{"ids":["1"]}`},
 	}
 	for _, host := range []string{"evil.example", "evil.example:" + port, "127.0.0.1.evil.example", "posts.example.com.evil.example", "192.0.2.1", "[2001:db8::1]:80", "localhost.evil.example:" + port} {
 		for _, r := range routes {
@@ -268,7 +280,7 @@ func TestSimulated(t *testing.T) {
 			if err != nil || bytes.Count(data, []byte("\n")) < 100 {
 				t.Errorf("%d lines in the archive, %v; want 100 or more", bytes.Count(data, []byte("\n")), err)
 			}
-			if got := d.stderr.String(); strings.Count(got, "\n") != 3 {
+			if got := d.stderr.String(); strings.Count(got, "\n") != 4 {
 				t.Errorf("stderr is more than the greeting:\n%s", got)
 			}
 		})

@@ -1,0 +1,160 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"modernc.org/sqlite"
+
+	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/internal/rulelang"
+	"github.com/tweetstream-go/tweetstream/sinks/sqlsink"
+)
+
+func init() {
+	// Words are compared as X's rules and the hub's filters compare them.
+	sqlite.MustRegisterDeterministicScalarFunction("fold", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		text, _ := args[0].(string)
+		return rulelang.Fold(text), nil
+	})
+}
+
+// history keeps the newest Posts in a file of SQLite, so that a page which is
+// loaded again shows what came before, and a search finds it.
+type history struct {
+	*sqlsink.Sink
+	db     *sql.DB
+	folder string
+	keep   int  // so many Posts at the least
+	gone   bool // the folder is removed at the end
+}
+
+// openHistory opens the history in a folder, or, without one, in one that is
+// removed at the end.
+func openHistory(ctx context.Context, folder string, keep int) (_ *history, err error) {
+	h := &history{folder: folder, keep: keep}
+	if folder == "" {
+		h.gone = true
+		h.folder, err = os.MkdirTemp("", "webdemo-")
+	} else {
+		err = os.MkdirAll(folder, 0o700)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, h.close())
+		}
+	}()
+	name := filepath.Join(h.folder, "posts.sqlite")
+	if strings.ContainsAny(name, "?#%") {
+		return nil, fmt.Errorf("the path %q has one of ?, # and %%", name)
+	}
+	if err := private(name); err != nil {
+		return nil, err
+	}
+	if h.db, err = sql.Open("sqlite", name); err != nil {
+		return nil, err
+	}
+	h.Sink, err = sqlsink.New(ctx, h.db, sqlsink.SQLite)
+	return h, err
+}
+
+// private makes a file that only its owner can read, if there is none yet.
+func private(name string) error {
+	if st, err := os.Lstat(name); err == nil && !st.Mode().IsRegular() {
+		return fmt.Errorf("%s is no regular file", name)
+	}
+	f, err := os.OpenFile(name, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	return f.Close()
+}
+
+func (h *history) close() (err error) {
+	if h.Sink != nil {
+		err = h.Sink.Close()
+	}
+	if h.db != nil {
+		err = errors.Join(err, h.db.Close())
+	}
+	if h.gone {
+		err = errors.Join(err, os.RemoveAll(h.folder))
+	}
+	return err
+}
+
+// Defaults has Posts stored soon, since a page that is loaded looks for them.
+func (h *history) Defaults() []tweetstream.SinkOption {
+	return []tweetstream.SinkOption{tweetstream.Batch(500, 200*time.Millisecond)}
+}
+
+// count returns how many Posts are kept.
+func (h *history) count(ctx context.Context) (n int, err error) {
+	// This index is small: without it all messages would be read.
+	err = h.db.QueryRowContext(ctx, "SELECT count(*) FROM tweets INDEXED BY tweets_created_at").Scan(&n)
+	return n, err
+}
+
+// trimEvery is how often the oldest Posts are taken away.
+const trimEvery = 5 * time.Second
+
+// trim keeps the history from growing, until ctx is done.
+func (h *history) trim(ctx context.Context, logger *slog.Logger) error {
+	for tick := time.NewTicker(trimEvery); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return nil
+		case <-tick.C:
+		}
+		if err := h.forgetOld(ctx); err != nil && ctx.Err() == nil {
+			logger.Warn("old Posts stay in the history", "error", err)
+		}
+	}
+}
+
+// forgetOld takes away what is older than the Posts that are kept. Those without
+// a time, which X never sends, stay.
+func (h *history) forgetOld(ctx context.Context) error {
+	var since sql.NullInt64
+	err := h.db.QueryRowContext(ctx, "SELECT created_at FROM tweets INDEXED BY tweets_created_at ORDER BY created_at DESC LIMIT 1 OFFSET ?", h.keep).Scan(&since)
+	if errors.Is(err, sql.ErrNoRows) || err == nil && !since.Valid {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	conn, err := h.db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// The sink writes too, and waits 50 ms at a time for its turn.
+	for _, statement := range []string{
+		"PRAGMA busy_timeout = 3000", "PRAGMA synchronous = NORMAL",
+		"DELETE FROM tweet_rules WHERE tweet_id IN (SELECT id FROM tweets WHERE created_at < ?)",
+		"DELETE FROM media WHERE tweet_id IN (SELECT id FROM tweets WHERE created_at < ?)",
+		"DELETE FROM users WHERE seen_at < ?",
+		"DELETE FROM tweets WHERE created_at < ?",
+	} {
+		var args []any
+		if strings.Contains(statement, "?") {
+			args = []any{since.Int64}
+		}
+		if _, err := conn.ExecContext(ctx, statement, args...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
