@@ -159,7 +159,7 @@ func (c *cli) openReader(v *viewers, logger *slog.Logger) (_ *reader, err error)
 	opts := []tweetstream.Option{
 		tweetstream.WithLogger(logger),
 		tweetstream.WithDeadLetter(v.dead.Keep),
-		tweetstream.WithSink("web", r.sink, tweetstream.Batch(100, 0)),
+		tweetstream.WithSink("web", r.sink, tweetstream.Batch(100, 0), tweetstream.Retry(200*time.Millisecond, 2*time.Second)),
 	}
 	if c.Checkpoint != "" {
 		opts = append(opts, tweetstream.WithCheckpoint(c.Checkpoint))
