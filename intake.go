@@ -146,17 +146,16 @@ func (in *intake) take(ctx context.Context, taken []*request) error {
 		}
 		for _, t := range r.tweets {
 			in.received.Add(1)
-			if in.seen.Has(t.ID, t.Deleted) {
-				in.repeats.Add(1)
-				continue
-			}
 			if in.gone.has(t) {
 				in.deleted.Add(1)
 				continue
 			}
 			// It is in the log as soon as anybody can ask: the append fails
 			// only when the intake ends with it.
-			in.seen.Add(t.ID, t.Deleted)
+			if !in.seen.Add(t.ID, t.Deleted) {
+				in.repeats.Add(1)
+				continue
+			}
 			if t.Deleted {
 				in.gone.add(t.ID)
 			}

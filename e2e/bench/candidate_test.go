@@ -13,6 +13,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"syscall"
 	"testing"
 	"time"
@@ -51,6 +52,7 @@ type report struct {
 	Mallocs        uint64        // as CPU
 	Peak           int64         // bytes of memory, of the whole process
 	Lost           uint64        // what the Streamer itself says
+	CutOff         uint64        // viewers that the hub has cut off
 	Resident       int64         // bytes of memory, at the moment that the reader chooses
 	Looks          []int64       // the same, every Look
 }
@@ -76,6 +78,17 @@ func TestMain(m *testing.M) {
 }
 
 func (e errand) run() error {
+	if name := os.Getenv("TWEETSTREAM_BENCH_PROFILE"); name != "" {
+		f, err := os.Create(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
 	began := cpu()
@@ -302,7 +315,13 @@ func stream(e errand) (r report, err error) {
 			time.Sleep(time.Millisecond)
 		}
 		opts = append(opts, tweetstream.WithSink("hub", hub))
-		defer hub.Close(context.Background()) // once its viewer has all
+		defer func() {
+			err = errors.Join(err, hub.Close(context.Background())) // once its viewer has all
+			for _, n := range hub.Stats().CutOff {
+				r.CutOff += n
+			}
+			fmt.Fprintf(os.Stderr, "%+v\n", hub.Stats())
+		}()
 	}
 	s, err := tweetstream.New(src, opts...)
 	if err != nil {

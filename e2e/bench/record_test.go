@@ -26,7 +26,7 @@ const record = 143_199
 // op is the minute.
 func BenchmarkRecord(b *testing.B) {
 	for range b.N {
-		x := &load{posts: 60 * record, rate: record, hold: true}
+		x := &load{posts: 10 * record, rate: record, hold: true}
 		hold(b, x, errand{Sinks: 1, Hub: true, Buffer: 1 << 30, File: filepath.Join(b.TempDir(), "posts.ndjson")})
 	}
 }
@@ -55,6 +55,7 @@ func hold(b *testing.B, x *load, e errand) {
 	began := time.Now()
 	r := p.wait()
 	took := time.Since(began)
+	b.Logf("%+v %v %v", r, took, time.Duration(x.behind.Load()))
 	if e.Hub {
 		viewer := <-seen
 		if viewer.Posts != x.posts || viewer.Again > 0 {
@@ -147,8 +148,15 @@ func (v *viewer) read() (t tally) {
 	raw := make([]byte, size)
 	for {
 		h, err := ws.ReadHeader(v.r)
-		if err != nil || h.OpCode != ws.OpText {
+		if err != nil || h.OpCode == ws.OpClose {
 			return t
+		}
+		if h.OpCode == ws.OpPing {
+			pong := ws.MaskFrameInPlace(ws.NewPongFrame(nil)) // its own pings are empty
+			if err := ws.WriteFrame(v.conn, pong); err != nil {
+				return t
+			}
+			continue
 		}
 		if h.Length != int64(size) {
 			v.b.Errorf("a frame of %d bytes", h.Length)

@@ -25,16 +25,17 @@ func (w *Window) Has(id string, tombstone bool) bool {
 	return w.newer.has(k) || w.older.has(k)
 }
 
-// Add remembers id, or its tombstone.
-func (w *Window) Add(id string, tombstone bool) {
+// Add remembers id, or its tombstone. It reports whether that is new.
+func (w *Window) Add(id string, tombstone bool) bool {
 	if w.n == 0 {
-		return
+		return true
 	}
 	if w.newer.len() >= w.n {
 		w.newer, w.older = w.older, w.newer
 		w.newer.clear()
 	}
-	w.newer.add(keyOf(id, tombstone))
+	k := keyOf(id, tombstone)
+	return !w.older.has(k) && w.newer.add(k)
 }
 
 // key is an id as a number where it is one of X's, which are 63 bits long, so
@@ -76,13 +77,16 @@ func (s *set) has(k key) bool {
 	return ok
 }
 
-func (s *set) add(k key) {
+// add reports whether k is new.
+func (s *set) add(k key) bool {
 	if s.nums == nil {
 		s.nums, s.texts = map[uint64]struct{}{}, map[key]struct{}{}
 	}
+	before := s.len()
 	if k.text != "" {
 		s.texts[k] = struct{}{}
-		return
+	} else {
+		s.nums[k.num] = struct{}{}
 	}
-	s.nums[k.num] = struct{}{}
+	return s.len() > before
 }

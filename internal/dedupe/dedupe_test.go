@@ -15,7 +15,12 @@ func TestWindow(t *testing.T) {
 		if w.Has(id(i), false) {
 			t.Fatalf("Has(%s) = true before it came", id(i))
 		}
-		w.Add(id(i), false)
+		if !w.Add(id(i), false) {
+			t.Fatalf("Add(%s) = false when it came first", id(i))
+		}
+		if w.Add(id(i), false) || w.Add(id(max(0, i-n/2)), false) {
+			t.Fatalf("Add() = true for what is remembered")
+		}
 		for _, back := range []int{0, 1, n / 2, n - 1} {
 			if i >= back && !w.Has(id(i-back), false) {
 				t.Fatalf("after %d ids the one %d back is forgotten, want at least %d remembered", i, back, n)
