@@ -1,11 +1,8 @@
 package tweetstream
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
-	"io"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -15,23 +12,19 @@ var errNoData = errors.New("message has no data object")
 
 // decodeContent decodes a message. Its error never holds a part of it.
 //
-// It goes by way of maps, not structs: a field of a wrong type is then the
+// It goes by way of objects, not structs: a field of a wrong type is then the
 // matter of the one line that asks for it, a field may have two names, and keys
 // are exact, while encoding/json would take "ID" for a struct's "id".
 func decodeContent(raw []byte) (*Content, error) {
-	dec := json.NewDecoder(bytes.NewReader(raw))
-	dec.UseNumber() // ids that come as numbers are too large for a float64
-	var m object
-	if dec.Decode(&m) != nil || m == nil {
-		return nil, errNoJSON
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return nil, errNoJSON
-	}
-	data, ok := m["data"].(map[string]any)
+	m, ok := parse(raw)
 	if !ok {
+		return nil, errNoJSON
+	}
+	at := m.at("data")
+	if at.kind != isObject {
 		return nil, errNoData
 	}
+	data := object(at.fields)
 
 	users := all(m.object("includes").objects("users"), decodeUser)
 	in := newIncludes(m.object("includes"), users)

@@ -1,7 +1,6 @@
 package tweetstream
 
 import (
-	"encoding/json"
 	"math"
 	"strconv"
 	"time"
@@ -10,21 +9,54 @@ import (
 // object is a JSON object. Its methods return the first value of their kind
 // under one of the keys that is not empty, and the zero value if there is none.
 // Strings and numbers pass for each other.
-type object map[string]any
+type object []field
+
+type field struct {
+	key string
+	value
+}
+
+// value is a JSON value.
+type value struct {
+	kind   kind
+	text   string  // of a string or a number
+	fields []field // of an object or a list
+}
+
+type kind uint8
+
+const (
+	isNothing kind = iota // null, false, or missing
+	isTrue
+	isNumber
+	isString
+	isObject
+	isList
+)
+
+// at returns the value of a key: the last, where it stands twice.
+func (o object) at(key string) *value {
+	for i := len(o) - 1; i >= 0; i-- {
+		if o[i].key == key {
+			return &o[i].value
+		}
+	}
+	return &value{}
+}
 
 func (o object) object(keys ...string) object {
 	for _, key := range keys {
-		if m, ok := o[key].(map[string]any); ok && len(m) > 0 {
-			return m
+		if v := o.at(key); v.kind == isObject && len(v.fields) > 0 {
+			return v.fields
 		}
 	}
 	return nil
 }
 
-func (o object) list(keys ...string) []any {
+func (o object) list(keys ...string) []field {
 	for _, key := range keys {
-		if l, ok := o[key].([]any); ok && len(l) > 0 {
-			return l
+		if v := o.at(key); v.kind == isList && len(v.fields) > 0 {
+			return v.fields
 		}
 	}
 	return nil
@@ -35,8 +67,8 @@ func (o object) objects(keys ...string) []object {
 	list := o.list(keys...)
 	objects := make([]object, 0, len(list))
 	for _, v := range list {
-		if m, ok := v.(map[string]any); ok && len(m) > 0 {
-			objects = append(objects, m)
+		if v.kind == isObject && len(v.fields) > 0 {
+			objects = append(objects, v.fields)
 		}
 	}
 	return objects
@@ -46,7 +78,7 @@ func (o object) objects(keys ...string) []object {
 func (o object) strings(keys ...string) []string {
 	var strings []string
 	for _, v := range o.list(keys...) {
-		if s := scalarString(v); s != "" {
+		if s := v.text; s != "" {
 			strings = append(strings, s)
 		}
 	}
@@ -57,7 +89,7 @@ func (o object) strings(keys ...string) []string {
 func (o object) floats(key string) []float64 {
 	var floats []float64
 	for _, v := range o.list(key) {
-		f, err := strconv.ParseFloat(scalarString(v), 64)
+		f, err := strconv.ParseFloat(v.text, 64)
 		if err != nil || math.IsNaN(f) || math.IsInf(f, 0) {
 			return nil
 		}
@@ -68,7 +100,7 @@ func (o object) floats(key string) []float64 {
 
 func (o object) string(keys ...string) string {
 	for _, key := range keys {
-		if s := scalarString(o[key]); s != "" {
+		if s := o.at(key).text; s != "" {
 			return s
 		}
 	}
@@ -76,18 +108,16 @@ func (o object) string(keys ...string) string {
 }
 
 func (o object) bool(key string) bool {
-	if b, ok := o[key].(bool); ok {
-		return b
-	}
-	b, _ := strconv.ParseBool(o.string(key))
-	return b
+	v := o.at(key)
+	b, _ := strconv.ParseBool(v.text)
+	return b || v.kind == isTrue
 }
 
 // number takes no number below zero: what it is asked for are counts, sizes,
 // durations and indices.
 func (o object) number(keys ...string) (n int64, ok bool) {
 	for _, key := range keys {
-		s := scalarString(o[key])
+		s := o.at(key).text
 		if s == "" {
 			continue
 		}
@@ -130,14 +160,4 @@ func (o object) time(key string) time.Time {
 		return time.Time{} // a year out of range would not go into JSON again
 	}
 	return t
-}
-
-func scalarString(v any) string {
-	switch v := v.(type) {
-	case string:
-		return v
-	case json.Number:
-		return v.String()
-	}
-	return ""
 }
