@@ -3,6 +3,7 @@ package xstream_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -197,15 +198,23 @@ func TestAnswersThatAreNoStream(t *testing.T) {
 // often the source is started anew.
 func TestConnectsStayBelowXsLimit(t *testing.T) {
 	for name, script := range map[string]string{
-		"closed at once": "emptyx10000",
-		"errors":         "nostreamx10000",
-		"resets":         "",
+		"closed at once":       "emptyx10000",
+		"errors":               "nostreamx10000",
+		"resets":               "",
+		"a token that changes": "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				x, opts := server(t, xtest.Faults(script), xtest.EnforceLimits())
+				x, opts := server(t, xtest.Faults(script), xtest.EnforceLimits(), xtest.Token("secret"))
 				defer x.Close()
-				s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+				token := xstream.Token("secret")
+				var given atomic.Int64
+				if strings.HasPrefix(name, "a token") {
+					token = func(context.Context) (string, error) { // each request is refused, and then goes again
+						return []string{"secret", "former"}[given.Add(1)%2], nil
+					}
+				}
+				s := start(t, nil, token, append(opts, coop)...)
 				begin := time.Now()
 				starts := 0
 				for time.Since(begin) < time.Hour {
@@ -266,6 +275,23 @@ func TestFailedDialsAreFree(t *testing.T) {
 			t.Errorf("not connected though the network is back:\n%s", s.logged())
 		}
 		s.stop()
+	})
+}
+
+// An outage is said once, though each of its errors names another local port.
+func TestAnOutageIsSaidOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		port := 40_000
+		client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
+			port++
+			return nil, fmt.Errorf("lookup api.x.com on 10.0.0.2:53: read udp 10.0.0.1:%d->10.0.0.2:53: i/o timeout", port)
+		})}
+		s := start(t, nil, xstream.Token("secret"), xstream.HTTPClient(client), xstream.Sample())
+		after(time.Hour)
+		s.stop()
+		if n := strings.Count(s.logged(), "level=WARN"); n != 1 || s.Stats().Ends["dial"] < 200 {
+			t.Errorf("%d warnings of %v, want one:\n%s", n, s.Stats().Ends, s.logged())
+		}
 	})
 }
 

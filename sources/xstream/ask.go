@@ -19,11 +19,12 @@ type found struct {
 	billed bool
 }
 
-// ask asks all rules for the Posts between two times. It returns them in the
-// order of their ids, those too that came before an error, and how many of them
-// were bought.
-func (f *filler) ask(ctx context.Context, g *gap, from, to time.Time, last bool) (tweets []*tweetstream.Tweet, bought int, err error) {
-	if last {
+// ask asks all rules for the Posts of a slice, from a little before it. It returns
+// them in the order of their ids, those too that came before an error, and how many
+// of them were bought.
+func (f *filler) ask(ctx context.Context, s slice, from time.Time) (tweets []*tweetstream.Tweet, bought int, err error) {
+	to := s.to
+	if s.last {
 		to = minTime(to.Add(margin), maxTime(to, f.clock()))
 	}
 	if now, known := f.budget.clock(); known {
@@ -36,7 +37,7 @@ func (f *filler) ask(ctx context.Context, g *gap, from, to time.Time, last bool)
 			break
 		}
 		for err == nil {
-			left := g.allowed - g.posts - bought
+			left := s.most - bought
 			if left <= 0 {
 				err = errLimit
 				break

@@ -61,10 +61,10 @@ func (a *attempts) note() {
 
 // do sends a request for the stream, and notes it if it reached X. A dial that
 // failed is none of X's business.
-func (a *attempts) do(client *http.Client, req *http.Request) (*http.Response, error) {
+func (a *attempts) do(next http.RoundTripper, req *http.Request) (*http.Response, error) {
 	var once sync.Once
 	trace := &httptrace.ClientTrace{WroteRequest: func(httptrace.WroteRequestInfo) { once.Do(a.note) }}
-	resp, err := client.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	resp, err := next.RoundTrip(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err == nil {
 		once.Do(a.note) // a transport of the caller's may trace nothing
 	}

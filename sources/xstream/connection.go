@@ -127,7 +127,7 @@ func (c *connection) open(ctx context.Context, watch *time.Timer) error {
 		req.Header.Set("Accept-Encoding", "gzip")
 	}
 	req.Close = true // no other stream on this connection, also over HTTP/2
-	resp, err := c.attempts.do(c.client, req)
+	resp, err := c.client.Do(req)
 	if err != nil {
 		return fmt.Errorf("open stream: %w", withoutURL(err))
 	}
@@ -135,6 +135,7 @@ func (c *connection) open(ctx context.Context, watch *time.Timer) error {
 	if resp.StatusCode != http.StatusOK {
 		body, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 		if minutes > 0 && c.backfillRefused(resp.StatusCode, body) {
+			resp.Body.Close() // not only when the stream ends
 			watch.Reset(stall)
 			return c.open(ctx, watch)
 		}

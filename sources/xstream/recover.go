@@ -147,7 +147,7 @@ func (f *filler) fill(ctx context.Context, g *gap) error {
 			sleep(ctx, wait)
 			continue
 		}
-		found, bought, err := f.ask(ctx, g, maxTime(f.before(s, first), g.floor), s.to, s.last)
+		found, bought, err := f.ask(ctx, s, maxTime(f.before(s, first), g.floor))
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -166,6 +166,8 @@ func (f *filler) fill(ctx context.Context, g *gap) error {
 				g.since = s.to
 			case err == nil:
 				g.asked = s.to
+			case errors.Is(err, errLimit) && g.posts < g.allowed:
+				// It has grown meanwhile, and more may be bought.
 			case errors.Is(err, errLimit):
 				f.lost(g, fmt.Sprintf("more than %d Posts for one gap are not asked for", f.posts))
 				closed = true
@@ -182,7 +184,7 @@ func (f *filler) fill(ctx context.Context, g *gap) error {
 			return failed
 		case closed:
 			return nil
-		case errors.Is(err, errOld):
+		case errors.Is(err, errOld), errors.Is(err, errLimit):
 		case errors.Is(err, errSpent):
 			f.logger.Warn("recovery is held: the budget is spent", "since", s.from, "until", s.to)
 			f.awaitBudget(ctx)
@@ -223,6 +225,7 @@ func oldest(now time.Time) time.Time { return now.Add(time.Minute - searchDays) 
 type slice struct {
 	from, to time.Time
 	length   time.Duration // that slices have, the last ones may be shorter
+	most     int           // Posts that may be bought
 	last     bool          // it ends where the gap does
 	settled  bool          // search finds all of it by now, and what is before it is done
 }
@@ -239,7 +242,7 @@ func (f *filler) next(g *gap) (s slice, wait time.Duration) {
 	if g.until.Sub(now) > time.Minute {
 		g.until = now // a clock that was far ahead had been believed
 	}
-	s = slice{from: maxTime(g.since, g.asked), length: longSlice}
+	s = slice{from: maxTime(g.since, g.asked), length: longSlice, most: g.allowed - g.posts}
 	if !s.from.Before(g.until) {
 		if wait = g.until.Add(settle).Sub(now); wait > 0 {
 			return s, wait
@@ -247,7 +250,7 @@ func (f *filler) next(g *gap) (s slice, wait time.Duration) {
 		s.from, g.asked = g.since, time.Time{}
 	}
 	if r := f.rate.perSecond(time.Now()); r > 0 {
-		reads := max(min(sliceReads, (g.allowed-g.posts)/2), rules*largestPage/2)
+		reads := max(min(sliceReads, s.most/2), rules*largestPage/2)
 		s.length = min(longSlice, max(time.Second, time.Duration(float64(reads)/r*float64(time.Second))))
 	}
 	s.to = minTime(s.from.Add(s.length), g.until)

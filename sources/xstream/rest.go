@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"regexp"
 	"time"
 )
 
@@ -15,7 +16,7 @@ func StopWhenHeld() Option {
 }
 
 // rest waits before the next connection, says why unless that was said last, and
-// returns what was said.
+// returns the trouble that was said.
 func (s *Source) rest(ctx context.Context, policy *reconnect, err error, said string) string {
 	wait := policy.wait(err)
 	if s.takeOver && policy.mayTakeOver(err) {
@@ -31,7 +32,8 @@ func (s *Source) rest(ctx context.Context, policy *reconnect, err error, said st
 	if why != "" {
 		level, message = slog.LevelError, "the source is held: X sends nothing until somebody acts, or the time comes"
 	}
-	if text == said {
+	trouble := localPort.ReplaceAllString(text, "->")
+	if trouble == said {
 		level = slog.LevelDebug // said once
 	}
 	s.logger.Log(ctx, level, message, "error", text, "wait", wait)
@@ -39,8 +41,11 @@ func (s *Source) rest(ctx context.Context, policy *reconnect, err error, said st
 		s.setHeld(why)
 	}
 	sleep(ctx, wait)
-	return text
+	return trouble
 }
+
+// localPort is what differs from one error of the network to the next.
+var localPort = regexp.MustCompile(`:\d+->`)
 
 func sleep(ctx context.Context, d time.Duration) {
 	timer := time.NewTimer(d)

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 )
 
@@ -78,7 +79,13 @@ func (a *authorized) send(req *http.Request, token string) (*http.Response, erro
 	req = req.Clone(req.Context())
 	req.Header.Set("Authorization", "Bearer "+token)
 	req.Header.Set("User-Agent", "tweetstream")
-	resp, err := a.next.RoundTrip(req)
+	var resp *http.Response
+	var err error
+	if strings.HasSuffix(req.URL.Path, "/stream") {
+		resp, err = a.attempts.do(a.next, req) // also if it is the second within a 401
+	} else {
+		resp, err = a.next.RoundTrip(req)
+	}
 	if err == nil && resp.StatusCode == http.StatusOK {
 		a.budget.setClock(now(resp.Header))
 	}
