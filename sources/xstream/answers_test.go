@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strings"
@@ -247,6 +248,23 @@ func TestConnectsStayBelowXsLimit(t *testing.T) {
 	}
 }
 
+// The limit holds with a client that does not say what it has sent.
+func TestConnectsOfAnotherTransport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		connects := 0
+		client := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			connects++
+			return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("\r\n")), Request: req}, nil
+		})}
+		s := start(t, nil, xstream.Token("secret"), xstream.HTTPClient(client), xstream.Sample())
+		after(15 * time.Minute)
+		s.stop()
+		if connects < 40 || connects > 50 {
+			t.Errorf("%d connects in 15 minutes, want up to 50", connects)
+		}
+	})
+}
+
 // A dial that fails never reached X, and does not count.
 func TestFailedDialsAreFree(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -278,19 +296,34 @@ func TestFailedDialsAreFree(t *testing.T) {
 	})
 }
 
-// An outage is said once, though each of its errors names another local port.
+// An outage is said once by the stream, and once by recovery, though each of its
+// errors names another local port.
 func TestAnOutageIsSaidOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		port := 40_000
-		client := &http.Client{Transport: roundTrip(func(*http.Request) (*http.Response, error) {
-			port++
-			return nil, fmt.Errorf("lookup api.x.com on 10.0.0.2:53: read udp 10.0.0.1:%d->10.0.0.2:53: i/o timeout", port)
+		x, opts := server(t)
+		defer x.Close()
+		var down atomic.Bool
+		var port atomic.Int64
+		client := &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+			if n := port.Add(1); down.Load() {
+				return nil, fmt.Errorf("lookup api.x.com on 10.0.0.2:53: read udp 10.0.0.1:%d->10.0.0.2:53: i/o timeout", n)
+			}
+			return x.Client().Transport.RoundTrip(req)
 		})}
-		s := start(t, nil, xstream.Token("secret"), xstream.HTTPClient(client), xstream.Sample())
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals, xstream.HTTPClient(client))...)
+		after(time.Minute)
+		inject(t, x, "clean") // a gap, of which the last part is asked for after half a minute
+		after(time.Second)
+		down.Store(true)
+		x.Disconnect(xtest.Reset)
 		after(time.Hour)
 		s.stop()
-		if n := strings.Count(s.logged(), "level=WARN"); n != 1 || s.Stats().Ends["dial"] < 200 {
-			t.Errorf("%d warnings of %v, want one:\n%s", n, s.Stats().Ends, s.logged())
+		for _, message := range []string{"the stream is down", "recovery waits"} {
+			// The stream has ended twice, and then there was the outage.
+			want := map[string]int{"the stream is down": 3, "recovery waits": 1}[message]
+			if n := strings.Count(s.logged(), "level=WARN msg=\""+message); n != want || strings.Count(s.logged(), message) < 100 {
+				t.Errorf("%d warnings that %s, want %d:\n%s", n, message, want, s.logged())
+			}
 		}
 	})
 }
@@ -503,6 +536,27 @@ func TestTakeOverIsTriedOnceAtOnce(t *testing.T) {
 		after(20 * time.Minute)
 		if !s.Stats().Connected {
 			t.Errorf("not connected:\n%s", s.logged())
+		}
+		s.stop()
+	})
+}
+
+// Once a connection has proved healthy, what was in the way before counts no more:
+// neither that this one was closed by force, nor that one was taken over.
+func TestTakeOverBeginsAnew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.TakeOver())...)
+		after(time.Minute)
+		inject(t, x, "disconnect=ForceDisconnect")
+		for range 2 {
+			after(time.Minute)
+			inject(t, x, "toomany clean")
+			after(3 * time.Second)
+			if !s.Stats().Connected {
+				t.Errorf("not taken over:\n%s", s.logged())
+			}
 		}
 		s.stop()
 	})

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"log/slog"
 	"slices"
 	"strconv"
 	"time"
@@ -98,13 +99,13 @@ func (f *filler) rulesToAsk() []tweetstream.Rule {
 // its Posts to all. bought is how many of them are billed.
 func (f *filler) page(ctx context.Context, q question, all map[string]*found) (p *page, bought int, err error) {
 	policy := newReconnect()
-	cuts := 0
+	cuts, said := 0, ""
 	for ctx.Err() == nil {
 		if now, known := f.budget.clock(); known && idTime(strconv.FormatUint(q.since, 10)).Before(oldest(now).Add(-30*time.Second)) {
 			return nil, bought, errOld // X would refuse the query
 		}
 		if wait := min(f.resets.Sub(f.clock()), maxRateLimit) + time.Second; wait > time.Second {
-			f.logger.Info("recovery waits: X allows no more searches for now", "wait", wait)
+			f.logger.Info("recovery waits: X allows no more searches for now", "wait", wait.Round(time.Millisecond))
 			sleep(ctx, wait)
 			continue
 		}
@@ -154,7 +155,12 @@ func (f *filler) page(ctx context.Context, q question, all map[string]*found) (p
 		case errors.As(err, &refused) && refused.fatal() && (f.stateless || !refused.foreign):
 			return nil, bought, refused // a page of a proxy is waited for, as by the stream
 		}
-		f.logger.Warn("recovery waits: search gives nothing", "tag", f.clean(q.rule.Tag), "error", f.clean(err.Error()), "wait", wait)
+		text, level := f.clean(err.Error()), slog.LevelWarn
+		if sameTrouble(text, said) {
+			level = slog.LevelDebug // said once
+		}
+		said = text
+		f.logger.Log(ctx, level, "recovery waits: search gives nothing", "tag", f.clean(q.rule.Tag), "error", text, "wait", wait.Round(time.Millisecond))
 		sleep(ctx, wait)
 	}
 	return nil, bought, ctx.Err()

@@ -32,7 +32,7 @@ func (a *attempts) wait(ctx context.Context, logger *slog.Logger) error {
 		if d <= 0 {
 			return ctx.Err()
 		}
-		logger.Warn("too many connects: X allows 50 in 15 minutes", "count", maxAttempts, "wait", d)
+		logger.Warn("too many connects: X allows 50 in 15 minutes", "count", maxAttempts, "wait", d.Round(time.Millisecond))
 		sleep(ctx, d)
 		if ctx.Err() != nil {
 			return ctx.Err()

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -279,11 +280,11 @@ func (s *Source) complete(t *tweetstream.Tweet) {
 func (c *connection) message(line []byte, err error) {
 	if p, ok := parseProblem(line); ok {
 		c.problem = &p
-		args := []any{"title", c.clean(p.Title), "disconnect_type", c.clean(p.DisconnectType), "detail", c.clean(p.Detail)}
-		if advice := disconnectAdvice(p.DisconnectType); advice != "" {
-			args = append(args, "advice", advice)
+		level := slog.LevelWarn
+		if p.disconnects() {
+			level = slog.LevelDebug // it is said with the end that follows
 		}
-		c.logger.Warn("a message of X", args...)
+		c.logger.Log(context.Background(), level, "a message of X", "title", c.clean(p.Title), "disconnect_type", c.clean(p.DisconnectType), "detail", c.clean(p.Detail))
 		return
 	}
 	if names := c.unknown(line); names != "" {

@@ -58,18 +58,11 @@ func (e *noStreamError) Error() string { return "an answer 200 that is no stream
 
 // A disconnectError is the end of a connection that X gave a reason for.
 type disconnectError struct {
-	kind   string // disconnect_type
-	text   string
-	advice string
+	kind string // disconnect_type
+	text string
 }
 
-func (e *disconnectError) Error() string {
-	text := errEnd.Error() + ": " + e.text
-	if e.advice != "" {
-		text += ": " + e.advice
-	}
-	return text
-}
+func (e *disconnectError) Error() string { return errEnd.Error() + ": " + e.text }
 
 // slowly reports whether coming again at once would bring the same end.
 func (e *disconnectError) slowly() bool {
@@ -82,10 +75,9 @@ func (e *disconnectError) slowly() bool {
 
 const forceDisconnect = "ForceDisconnect"
 
-// disconnectAdvice says what to do about a disconnect_type; "" if that is nothing
-// but to connect again.
-func disconnectAdvice(kind string) string {
-	switch kind {
+// advice says what to do about it; "" if that is nothing but to connect again.
+func (e *disconnectError) advice() string {
+	switch e.kind {
 	case "SlowReader":
 		return "this program has read too slowly: see what holds back its log (a slow disk under the journal, transforms, too little CPU), or let the rules match less"
 	case forceDisconnect:
@@ -96,6 +88,11 @@ func disconnectAdvice(kind string) string {
 		return "X finds this app in a bad state: look at it in X's developer console"
 	}
 	return ""
+}
+
+// disconnects reports whether X says by p that it closes the connection.
+func (p *problem) disconnects() bool {
+	return p.DisconnectType != "" || strings.HasSuffix(p.Type, "/operational-disconnect")
 }
 
 // told returns the end of a connection whose last message was p.
@@ -112,8 +109,8 @@ func (c *connection) told(p problem) error {
 	switch {
 	case refused.money(), refused.connectionIssue == tooManyConnections:
 		return refused
-	case p.DisconnectType != "" || strings.HasSuffix(p.Type, "/operational-disconnect"):
-		return &disconnectError{p.DisconnectType, text, disconnectAdvice(p.DisconnectType)}
+	case p.disconnects():
+		return &disconnectError{c.clean(p.DisconnectType), text}
 	case !c.brought:
 		return &noStreamError{text}
 	}

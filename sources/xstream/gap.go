@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -159,7 +160,7 @@ func (p *position) close(g *gap) {
 		args = args[:6]
 	}
 	if len(missing) > 0 {
-		args = append(args, "without", missing)
+		args = append(args, "without", strings.Join(missing, "; "))
 	}
 	p.logger.Info("a gap is recovered", args...)
 	p.ended(g, Gap{Since: g.begin, Until: g.until, Posts: g.posts, Without: missing})

@@ -16,7 +16,7 @@ func StopWhenHeld() Option {
 }
 
 // rest waits before the next connection, says why unless that was said last, and
-// returns the trouble that was said.
+// returns what was said.
 func (s *Source) rest(ctx context.Context, policy *reconnect, err error, said string) string {
 	wait := policy.wait(err)
 	if s.takeOver && policy.mayTakeOver(err) {
@@ -32,16 +32,28 @@ func (s *Source) rest(ctx context.Context, policy *reconnect, err error, said st
 	if why != "" {
 		level, message = slog.LevelError, "the source is held: X sends nothing until somebody acts, or the time comes"
 	}
-	trouble := localPort.ReplaceAllString(text, "->")
-	if trouble == said {
+	if sameTrouble(text, said) {
 		level = slog.LevelDebug // said once
 	}
-	s.logger.Log(ctx, level, message, "error", text, "wait", wait)
+	args := []any{"error", text, "wait", wait.Round(time.Millisecond)}
+	var told *disconnectError
+	if errors.As(err, &told) {
+		args = append(args, "disconnect_type", told.kind)
+		if advice := told.advice(); advice != "" {
+			args = append(args, "advice", advice)
+		}
+	}
+	s.logger.Log(ctx, level, message, args...)
 	if errors.As(err, new(*Error)) { // what is no answer says nothing about money
 		s.setHeld(why)
 	}
 	sleep(ctx, wait)
-	return trouble
+	return text
+}
+
+// sameTrouble reports whether one error says what another said.
+func sameTrouble(a, b string) bool {
+	return localPort.ReplaceAllString(a, "->") == localPort.ReplaceAllString(b, "->")
 }
 
 // localPort is what differs from one error of the network to the next.

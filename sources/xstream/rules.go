@@ -165,8 +165,11 @@ func (s *Source) deleteRules(ctx context.Context, ids []string) error {
 	}
 	if len(answer.Errors) > 0 {
 		e := answer.Errors[0]
-		value, _ := e.Value.(string) // the id
-		return fmt.Errorf("delete rules: X did not delete %d of %d: %s: %s: %s", len(answer.Errors), len(ids), s.clean(value), s.clean(e.Title), s.clean(e.Detail))
+		why := s.clean(e.Title + ": " + e.Detail)
+		if id, _ := e.Value.(string); id != "" {
+			why = s.clean(id) + ": " + why
+		}
+		return fmt.Errorf("delete rules: X did not delete %d of %d: %s", len(answer.Errors), len(ids), why)
 	}
 	return nil
 }
