@@ -31,28 +31,61 @@ try {
     }
   };
   const live = () => until("it is live", () => document.querySelector("#state").dataset.state === "live");
-  const first = () => page.$eval("#posts > li", (li) => li.dataset.id);
+  const first = () => page.$eval(".column .posts > li", (li) => li.dataset.id);
+  const click = (selector) => page.$eval(selector, (e) => e.click());
 
   await page.goto(url + "/");
   await live();
-  await until("Posts are shown", () => document.querySelectorAll("#posts > li").length >= 20);
+  await until("Posts are shown", () => document.querySelectorAll(".column:first-of-type .posts > li").length >= 20);
 
-  const choose = (name) =>
-    page.$$eval("#tags button", (all, name) => all.find((b) => b.querySelector(".name").textContent === name).click(), name);
-  await choose("golang");
-  await until("only golang is shown", () => {
-    const all = [...document.querySelectorAll("#posts > li")];
-    return all.length > 3 && all.every((li) => [...li.querySelectorAll(".foot li")].some((tag) => tag.textContent === "golang"));
+  // Columns.
+  const titles = () => page.$$eval(".column h2", (all) => all.map((h) => h.textContent).join(" "));
+  await page.keyboard.press("a");
+  await until("the dialog is open", () => document.querySelector("#choose").open);
+  await page.select("#choose select[name=tag]", "coffee");
+  await click("#choose button[type=submit]");
+  await until("only coffee is shown", () => {
+    const all = [...document.querySelectorAll(".column:nth-of-type(4) .posts > li")];
+    return all.length > 3 && all.every((li) => [...li.querySelectorAll(".foot li")].some((tag) => tag.textContent === "coffee"));
   });
-  await choose("All");
+  await page.keyboard.type("H");
+  if ((await titles()) !== "Everything coop coffee golang") faults.push(`columns are ${await titles()}`);
+  await page.reload();
+  await live();
+  await until("the columns are kept", () => document.querySelectorAll(".column").length === 4);
+  if ((await titles()) !== "Everything coop coffee golang") faults.push(`columns are ${await titles()} after a reload`);
+  await until("what came before is shown", () => document.querySelectorAll(".column:first-of-type .posts > li").length >= 20);
 
-  await page.click("#pause");
+  await page.keyboard.press("p");
   await until("it is paused", () => document.querySelector("#state").dataset.state === "paused");
   const top = await first();
   await until("Posts wait", () => parseInt(document.querySelector("#waiting").textContent) >= 10);
   if ((await first()) !== top) faults.push("the list has changed while it was paused");
-  await page.click("#pause");
-  await until("what waited is shown", (top) => document.querySelector("#posts > li").dataset.id !== top, top);
+
+  // Search, detail, the panel.
+  await page.keyboard.press("/");
+  await page.keyboard.type("COFF");
+  await until("the search finds", () => [...document.querySelectorAll("#view-search li[data-id]")].length > 3);
+  await click("#view-search li .foot button");
+  await until("the detail is open", () => document.querySelector("#detail").open && document.querySelector("#detail pre").textContent.includes('"data": {'));
+  await page.keyboard.press("Escape");
+  await until("it is closed", () => !document.querySelector("#detail").open);
+  await click("#tab-figures");
+  await until("there are charts", () => document.querySelectorAll("#view-figures .chart").length === 4);
+  await click("#tab-pipeline");
+  await until("the source is connected", () => document.querySelector("#view-pipeline dd")?.textContent === "connected");
+  await until("nothing is lost", () => [...document.querySelectorAll(".ledger")].length === 4 && [...document.querySelectorAll(".ledger")].every((l) => l.dataset.lost === "0"));
+  await click("#tab-rules");
+  await until("the rules are listed", () => document.querySelectorAll("#view-rules .rules li[data-rule]").length === 3);
+  serverIsThere = false; // what is refused is an error of the network
+  await page.type("#rule-value", "tea (milk");
+  await click("#view-rules form button[type=button]");
+  await until("the place is marked", () => document.querySelector("#view-rules .place mark")?.textContent === "(");
+  serverIsThere = true;
+  await click("#panel > header > .icon");
+
+  await click("#pause");
+  await until("what waited is shown", (top) => document.querySelector(".column .posts > li").dataset.id !== top, top);
 
   const hostile = '<script>window.pwned = 1</script><img src=x onerror="alert(1)">';
   const status = await page.evaluate(async (text) => {
@@ -72,7 +105,7 @@ try {
   await lines[Symbol.asyncIterator]().next();
   const before = await first();
   await live();
-  await until("new Posts come", (before) => document.querySelector("#posts > li").dataset.id !== before, before);
+  await until("new Posts come", (before) => document.querySelector(".column .posts > li").dataset.id !== before, before);
 } catch (e) {
   faults.push(e.message);
 } finally {

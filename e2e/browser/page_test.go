@@ -13,14 +13,14 @@ import (
 )
 
 const (
-	posts   = `document.querySelectorAll('#posts > li').length`
-	first   = `document.querySelector('#posts > li')?.dataset.id`
+	posts   = `document.querySelectorAll('.column:first-of-type .posts > li').length`
+	first   = `document.querySelector('.column .posts > li')?.dataset.id`
 	live    = `document.querySelector('#state').dataset.state === 'live'`
 	total   = `Number(document.querySelector('#total').textContent.replace(/\D/g, ''))`
 	waiting = `Number(document.querySelector('#waiting').textContent.replace(/\D/g, ''))`
 )
 
-// Posts come, are filtered, wait while the page is paused, and keep still while
+// Posts come into their columns, wait while the page is paused, and keep still while
 // somebody reads.
 func TestLiveTimeline(t *testing.T) {
 	needBrowser(t)
@@ -29,70 +29,59 @@ func TestLiveTimeline(t *testing.T) {
 	b.until("it is live", live)
 	b.until("30 Posts are shown", posts+` >= 30`)
 	b.until("a rate is shown", `parseFloat(document.querySelector('#rate').textContent) > 5`)
-
-	// Filters.
-	tag := func(name string) string {
-		return fmt.Sprintf(`[...document.querySelectorAll('#tags button')].find((b) => b.querySelector('.name').textContent === %q)`, name)
+	if diff := cmp.Diff([]string{"Everything", "coop", "golang"}, eval[[]string](b, titles)); diff != "" {
+		t.Errorf("columns (-want +got):\n%s", diff)
 	}
-	// A Post can match more rules than one.
-	without := func(names ...string) int {
-		return eval[int](b, fmt.Sprintf(`[...document.querySelectorAll('#posts > li')].filter((li) =>
-			![...li.querySelectorAll('.foot li')].some((tag) => %s.includes(tag.textContent))).length`, jsArray(t, names)))
+	b.until("the column of golang has Posts", `document.querySelectorAll('.column:nth-of-type(3) .posts > li').length > 5`)
+	if n := eval[int](b, without(3, "golang")); n != 0 {
+		t.Errorf("in the column of golang %d other Posts are shown", n)
 	}
-	b.until("all tags have a button", strings.Join([]string{tag("coop"), tag("golang"), tag("coffee")}, " && "))
-	if without("golang") == 0 {
-		t.Error("without a filter all Posts are of golang")
-	}
-	b.js(tag("golang") + ".click()")
-	b.until("Posts of golang are shown", posts+` > 3`)
-	if n := without("golang"); n != 0 {
-		t.Errorf("with golang chosen, %d other Posts are shown", n)
-	}
-	b.js(tag("coop") + ".click()")
-	b.until("Posts of both are shown", posts+` > 5`)
-	if n := without("golang", "coop"); n != 0 || without("golang") == 0 || without("coop") == 0 {
-		t.Errorf("with golang and coop chosen, %d other Posts are shown, or only those of one", n)
-	}
-	b.js(tag("All") + ".click()")
-	b.until("all are shown again", posts+` > 10`)
-	if without("golang", "coop") == 0 {
-		t.Error("the filter is still on")
+	if eval[int](b, without(1, "golang")) == 0 {
+		t.Error("in the column of everything all Posts are of golang")
 	}
 
 	// Pause, by keyboard.
-	b.js(`document.querySelector('#pause').focus()`)
-	b.do(chromedp.KeyEvent(kb.Enter))
+	b.do(chromedp.KeyEvent("p"))
 	b.until("it is paused", `document.querySelector('#state').dataset.state === 'paused'`)
 	top := eval[string](b, first)
 	b.until("Posts wait", waiting+` >= 10`)
 	if now := eval[string](b, first); now != top {
 		t.Error("the list has changed while it was paused")
 	}
+	b.js(`document.querySelector('#pause').focus()`)
 	b.do(chromedp.KeyEvent(kb.Enter))
 	b.until("what waited is shown", fmt.Sprintf(`%s && %s !== %q && document.querySelector('#waiting').hidden`, live, first, top))
-	if n := eval[int](b, fmt.Sprintf(`[...document.querySelectorAll('#posts > li')].findIndex((li) => li.dataset.id === %q)`, top)); n < 10 {
-		t.Errorf("%d Posts are above the one that was newest, want those that waited", n)
-	}
+	b.until("the one that was newest is below those that waited", fmt.Sprintf(`[...document.querySelectorAll('.column:first-of-type .posts > li')].findIndex((li) => li.dataset.id === %q) >= 10`, top))
 
 	// Who reads further down is not disturbed.
+	const scroller = `document.querySelector('.column .scroller')`
 	b.until("there is something to scroll", posts+` > 60`)
-	b.js(`window.scrollTo(0, 1500)`)
-	b.until("it is scrolled", `window.scrollY === 1500`)
-	const inView = `(() => { const li = document.elementFromPoint(innerWidth / 2, 500).closest('li'); return li.dataset.id + ' ' + li.getBoundingClientRect().top; })()`
-	b.until("new Posts are announced", `!document.querySelector('#news').hidden`)
+	b.until("it is at its top", scroller+`.scrollTop === 0`)
+	b.js(scroller + `.dispatchEvent(new WheelEvent('wheel')); ` + scroller + `.scrollTo(0, 1500)`)
+	b.until("it is scrolled", scroller+`.scrollTop >= 1500`)
+	const inView = `(() => { const li = document.elementFromPoint(100, 500).closest('li'); return li.dataset.id + ' ' + li.getBoundingClientRect().top; })()`
+	b.until("new Posts are announced", `!document.querySelector('.column .news').hidden`)
 	place := eval[string](b, inView)
-	b.until("more come", `parseInt(document.querySelector('#news').textContent) >= 20`)
+	b.until("more come", `parseInt(document.querySelector('.column .news').textContent) >= 20`)
 	if now := eval[string](b, inView); now != place {
 		t.Errorf("what is read has moved from %q to %q", place, now)
 	}
 	b.screenshot("news")
-	b.click("#news")
-	b.until("the newest are shown", `window.scrollY === 0 && document.querySelector('#news').hidden`)
+	b.click(".column .news")
+	b.until("the newest are shown", scroller+`.scrollTop === 0 && document.querySelector('.column .news').hidden`)
 
 	// No more links than there should be.
-	if bad := eval[int](b, `[...document.querySelectorAll('#posts a')].filter((a) => !a.href.startsWith('https://') || a.rel !== 'noopener noreferrer nofollow').length`); bad != 0 {
+	if bad := eval[int](b, `[...document.querySelectorAll('.posts a')].filter((a) => !a.href.startsWith('https://') || a.rel !== 'noopener noreferrer nofollow').length`); bad != 0 {
 		t.Errorf("%d links are not https:, or tell where they come from", bad)
 	}
+}
+
+// titles are the names of the columns.
+const titles = `[...document.querySelectorAll('.column h2')].map((h) => h.textContent)`
+
+// without counts the Posts of a column, the first being 1, without this tag.
+func without(column int, tag string) string {
+	return fmt.Sprintf(`[...document.querySelectorAll('.column:nth-of-type(%d) .posts > li')].filter((li) => ![...li.querySelectorAll('.foot li')].some((t) => t.textContent === %q)).length`, column, tag)
 }
 
 // The server is killed and comes back: so does the page, by itself.
@@ -105,30 +94,21 @@ func TestConnectionComesBack(t *testing.T) {
 	before := eval[int](b, total)
 
 	b.expectOutage(true)
+	last := eval[string](b, first)
 	s.kill()
-	b.until("it says that it waits", `/^Reconnecting in \d+ s$/.test(document.querySelector('#state-text').textContent)`)
+	b.until("it says that it waits", `/tries again in \d+ s/.test(document.querySelector('#notice-text').textContent) && !document.querySelector('#retry').hidden`)
 	b.until("it keeps what was there", posts+` > 5`)
 	b.screenshot("reconnecting")
 	start(t, addr, "--rate", "20")
 	b.until("it is live again, with new Posts", fmt.Sprintf(`%s && %s >= %d`, live, total, before+10))
-	if n := eval[int](b, posts+` - new Set([...document.querySelectorAll('#posts > li')].map((li) => li.dataset.id)).size`); n != 0 {
+	if n := eval[int](b, posts+` - new Set([...document.querySelectorAll('.column:first-of-type .posts > li')].map((li) => li.dataset.id)).size`); n != 0 {
 		t.Errorf("%d Posts are there twice", n)
+	}
+	if n := eval[int](b, fmt.Sprintf(`document.querySelectorAll('.column:first-of-type li[data-id="%s"]').length`, last)); n != 1 {
+		t.Errorf("the Post that was newest is shown %d times", n)
 	}
 	// A connection that is cut and comes back at once shows nothing twice.
 	b.until("it goes on", fmt.Sprintf(`%s >= %d`, total, before+20))
-}
-
-// However many come, the list is bounded and the browser keeps up.
-func TestManyPosts(t *testing.T) {
-	needBrowser(t)
-	s := start(t, freeAddr(t), "--rate", "200")
-	b := open(t, s.url, s.url+"/")
-	b.js(`window.long = []; new PerformanceObserver((l) => long.push(...l.getEntries().map((e) => e.duration))).observe({ type: 'longtask' })`)
-	b.until("1,500 Posts have come", total+` >= 1500`)
-	if n := eval[int](b, posts); n > 500 {
-		t.Errorf("%d Posts are in the list, want 500 at most", n)
-	}
-	t.Logf("the longest tasks of the page, of %d: %v ms", eval[int](b, `long.length`), eval[[]float64](b, `long.sort((a, b) => b - a).slice(0, 5)`))
 }
 
 func message(t *testing.T, m map[string]any) string {
@@ -192,18 +172,32 @@ func TestHostilePosts(t *testing.T) {
 		t.Errorf("the name is shown as %q, want it as it is", name)
 	}
 	want := []string{"https://x.com/hashtag/..%2F..%2Fx%3Fy%23z"}
-	if diff := cmp.Diff(want, eval[[]string](b, `[...document.querySelectorAll('#posts .text a')].map((a) => a.href)`)); diff != "" {
+	if diff := cmp.Diff(want, eval[[]string](b, `[...document.querySelectorAll('.column .text a')].map((a) => a.href)`)); diff != "" {
 		t.Errorf("links in texts (-want +got):\n%s", diff)
 	}
-	if n := eval[int](b, `document.querySelectorAll('#posts script, #posts img, #posts [onclick], #posts svg[onload], a[href^="javascript"]').length`); n != 0 {
+	if n := eval[int](b, `document.querySelectorAll('.posts script, .posts img, .posts [onclick], .posts svg[onload], a[href^="javascript"]').length`); n != 0 {
 		t.Errorf("%d elements come out of Posts", n)
 	}
 	if eval[bool](b, `'pwned' in window`) || b.dialogs > 0 {
 		t.Error("a script out of a Post has run")
 	}
-	if diff := cmp.Diff([]string{"All", "__proto__", script, "constructor", "untagged"}, eval[[]string](b, `[...document.querySelectorAll('#tags .name')].map((e) => e.textContent)`)); diff != "" {
+	b.do(chromedp.KeyEvent("a"))
+	b.until("a column can be added", `document.querySelector('#choose').open`)
+	if diff := cmp.Diff([]string{"Everything", "__proto__", script, "constructor"}, eval[[]string](b, `[...document.querySelectorAll('#choose select[name=tag] option')].map((e) => e.textContent)`)); diff != "" {
 		t.Errorf("tags (-want +got):\n%s", diff)
 	}
+	b.do(chromedp.KeyEvent(kb.Escape))
+	// In detail, too.
+	b.js(`document.querySelector('li[data-id="2"] article').focus()`)
+	b.do(chromedp.KeyEvent(kb.Enter))
+	b.until("the detail is open", `document.querySelector('#detail').open`)
+	if raw := eval[string](b, `document.querySelector('#detail pre').textContent`); !strings.Contains(raw, `\u003cscript\u003e`) && !strings.Contains(raw, "<script>") {
+		t.Errorf("the message in detail is %q", raw)
+	}
+	if n := eval[int](b, `document.querySelectorAll('#detail script, #detail img').length`); n != 0 || eval[bool](b, `'pwned' in window`) {
+		t.Errorf("%d elements come out of a Post in detail", n)
+	}
+	b.do(chromedp.KeyEvent(kb.Escape))
 	b.screenshot("hostile")
 }
 
@@ -274,26 +268,4 @@ func TestKindsOfPosts(t *testing.T) {
 	b.scheme("dark")
 	b.do(chromedp.EmulateViewport(390, 1900, chromedp.EmulateScale(2), chromedp.EmulateMobile))
 	b.screenshot("kinds-dark-phone")
-}
-
-// Pictures of the page as it is by itself.
-func TestScreenshots(t *testing.T) {
-	needBrowser(t)
-	s := start(t, freeAddr(t), "--rate", "20")
-	b := open(t, s.url, s.url+"/")
-	b.until("there are Posts", posts+` > 40`)
-	for _, scheme := range []string{"light", "dark"} {
-		b.scheme(scheme)
-		b.do(chromedp.EmulateViewport(1100, 900))
-		b.screenshot("desktop-" + scheme)
-		b.do(chromedp.EmulateViewport(390, 844, chromedp.EmulateScale(2), chromedp.EmulateMobile))
-		b.screenshot("phone-" + scheme)
-		if wide := eval[int](b, `document.documentElement.scrollWidth - document.documentElement.clientWidth`); wide > 0 {
-			t.Errorf("on a phone the page is %d pixels too wide", wide)
-		}
-	}
-	empty := start(t, freeAddr(t), "--receive")
-	b = open(t, empty.url, empty.url+"/")
-	b.until("it is live", live)
-	b.screenshot("empty")
 }

@@ -45,7 +45,7 @@ func TestRules(t *testing.T) {
 	d.eventually("there is a history", func() bool { return len(d.found("")) == 50 })
 	var tried struct {
 		Of, Matched int
-		Posts       []json.RawMessage
+		Posts       []string
 	}
 	if status := d.ask("POST", "/rules/try", `{"value":"tea -is:retweet"}`, &tried); status != 200 || tried.Of < 50 || tried.Matched == 0 || tried.Matched > tried.Of || len(tried.Posts) == 0 {
 		t.Errorf("trying a rule: status %d, %d of %d, %d shown", status, tried.Matched, tried.Of, len(tried.Posts))

@@ -9,6 +9,8 @@
 // of its own, coupled over HTTP:
 //
 //	simulated X → xstream → httpsink ── HTTP ──> httpsource ┬→ wshub → browsers
+//	                                                        ├→ sqlsink → history in SQLite
+//	                                                        ├→ figures
 //	                                                        └→ filesink → --archive
 //
 // With --receive only the second one is there, and the first is a streamer in
@@ -28,14 +30,41 @@
 // counted, and how far was read, for the next start. The rule of each --tag stays at
 // X: "streamer rules delete" takes it away.
 //
+// # The page
+//
+// The page shows Posts in columns: of everything, or of the rules of one tag, with
+// a filter if wanted. Columns are kept in the browser. A panel has the figures, the
+// pipeline with faults that can be injected into the simulator, the rules at X, and
+// a search. The key ? lists all keys. It asks nobody but this server for anything,
+// unless its user allows pictures from X.
+//
 // # Routes
 //
-//	GET  /        the page
-//	GET  /ws      the feed: a WebSocket with one message, as X sent it, a frame;
-//	              ?tag=coop leaves out what matched no rule of that tag
-//	POST /tweets  takes messages and shows them: application/json for one or an
-//	              array of them, application/x-ndjson for one a line
-//	GET  /stats   figures, as JSON
+//	GET    /              the page; /?pictures=x may load pictures from X
+//	GET    /ws            the feed: a WebSocket with one message, as X sent it, a
+//	                      frame; ?tag=coop and more filter it: see package wshub
+//	GET    /posts         {"posts":["…"],"more":true}: messages out of the history,
+//	                      newest first; ?tag=, lang=, word=, media=true and
+//	                      sensitive=false filter, q= searches, before=ID and limit=
+//	                      page on
+//	GET    /export/ids    the same as application/x-ndjson: ids, 50,000 at the most
+//	GET    /export/posts  whole messages, 500 at the most: X's policy
+//	GET    /insights      Posts a minute by tag, top authors and hashtags
+//	GET    /stats         figures of the pipeline
+//	POST   /tweets        takes messages and shows them: application/json for one or
+//	                      an array of them, application/x-ndjson for one a line
+//	POST   /deleted       {"ids":["1"]}: Posts that are gone from X vanish
+//
+// and, where it reads X itself:
+//
+//	GET    /rules         {"rules":[{"id","tag","value"}],"change":true}
+//	POST   /rules         {"tag","value"} adds one; 422 {"error","pos"} says what is
+//	                      wrong with it, and at which character
+//	POST   /rules/try     {"value"} tries it on the newest 2,000 Posts of the history
+//	DELETE /rules/ID      deletes one, but not the last
+//	POST   /faults        {"fault":"reset"}: lets the simulated X fail, by reset,
+//	                      stall, flood, disconnect, busy or garbage, or takes the
+//	                      second service away, by sink-gone and sink-back
 //
 // To show a Post of your own:
 //
@@ -69,15 +98,19 @@
 // The streamer reads X with the token in bearer.txt. To do without, start
 // "streamer simulate" too, and give the other one --api-url http://127.0.0.1:8089.
 //
-// Posts are kept in memory, some hundreds, for those who open the page later. A
-// file of them is written only with --archive.
+// # What is kept
+//
+// The newest Posts, 100,000 or --keep, are kept in posts.sqlite, for those who open
+// the page later and for the search; dead.ndjson beside it has what a sink did not
+// get. They lie in the folder that --data names, for the next start too, or in a
+// temporary one that is removed at the end; the start says where.
 //
 // # Who may see it
 //
 // It listens on this machine only. For any other address it wants --password-file,
 // whose password is then asked for on every route (Basic authentication, with any
 // user name), or --remote, with which whoever reaches the address may read and
-// post. A password goes over the wire as it is: put a server with TLS in front,
+// post, but not change the rules. A password goes over the wire as it is: put a server with TLS in front,
 // and name it with --host. Requests for other hosts than those of --listen and
 // --host are refused, and so are POSTs of pages of other origins.
 //

@@ -18,13 +18,13 @@ import (
 func (d *demo) found(query string) []string {
 	d.t.Helper()
 	resp, body := d.do(request{method: "GET", path: "/posts?" + query})
-	var answer struct{ Posts []json.RawMessage }
+	var answer struct{ Posts []string }
 	if err := json.Unmarshal([]byte(body), &answer); err != nil || resp.StatusCode != 200 {
 		d.t.Fatalf("/posts?%s: status %d, %v: %.200s", query, resp.StatusCode, err, body)
 	}
 	ids := []string{}
 	for _, raw := range answer.Posts {
-		tweet, err := tweetstream.ParseTweet(raw)
+		tweet, err := tweetstream.ParseTweet([]byte(raw))
 		if err != nil {
 			d.t.Fatal(err)
 		}

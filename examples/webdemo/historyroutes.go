@@ -30,14 +30,12 @@ func (h *history) findPosts(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()
 	answer := struct {
-		Posts []json.RawMessage `json:"posts"`
-		More  bool              `json:"more"` // there may be older ones
-		Late  bool              `json:"late"` // the time was up before all was looked through
-	}{Posts: []json.RawMessage{}}
+		Posts []string `json:"posts"` // as X sent them, which no JSON of ours may change
+		More  bool     `json:"more"`  // there may be older ones
+		Late  bool     `json:"late"`  // the time was up before all was looked through
+	}{Posts: []string{}}
 	err = h.find(ctx, q, func(_ string, raw json.RawMessage) error {
-		if json.Valid(raw) { // the sink takes everything
-			answer.Posts = append(answer.Posts, append(json.RawMessage(nil), raw...))
-		}
+		answer.Posts = append(answer.Posts, string(raw))
 		return nil
 	})
 	answer.Late = errors.Is(ctx.Err(), context.DeadlineExceeded)

@@ -165,10 +165,10 @@ func (ru rules) try(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), answerTime)
 	defer cancel()
 	answer := struct {
-		Of      int               `json:"of"`
-		Matched int               `json:"matched"`
-		Posts   []json.RawMessage `json:"posts"` // some of them
-	}{Posts: []json.RawMessage{}}
+		Of      int      `json:"of"`
+		Matched int      `json:"matched"`
+		Posts   []string `json:"posts"` // some of them
+	}{Posts: []string{}}
 	err = ru.history.find(ctx, question{sensitive: true, limit: tryPosts}, func(_ string, raw json.RawMessage) error {
 		var m struct{ Data, Includes json.RawMessage }
 		if json.Unmarshal(raw, &m) != nil {
@@ -181,7 +181,7 @@ func (ru rules) try(w http.ResponseWriter, r *http.Request) {
 		answer.Of++
 		if node.Matches(doc) {
 			if answer.Matched++; len(answer.Posts) < tryShown {
-				answer.Posts = append(answer.Posts, raw)
+				answer.Posts = append(answer.Posts, string(raw))
 			}
 		}
 		return nil

@@ -1,201 +1,250 @@
-import { connect } from './client.js'; // of package wshub
-import { read } from './message.js';
-import { Timeline } from './timeline.js';
+import { choose } from './choose.js';
+import { Columns } from './columns.js';
+import { hideDetail, showDetail } from './detail.js';
+import { count, el, icon, posts, say, set } from './element.js';
+import { openFeed } from './feed.js';
+import { figures } from './figures.js';
+import { none, passes } from './filter.js';
+import { about, listen } from './keys.js';
+import { Panel } from './panel.js';
+import { pipeline } from './pipeline.js';
+import { rules } from './rules.js';
+import { search } from './search.js';
+import { ask, every } from './server.js';
+import { Standing } from './standing.js';
 
 const $ = (id) => document.getElementById(id);
-const count = new Intl.NumberFormat();
-const posts = (n) => `${count.format(n)} ${n === 1 ? 'Post' : 'Posts'}`;
+for (const e of document.querySelectorAll('[data-icon]')) e.prepend(icon(e.dataset.icon));
 
-// A connection begins with Posts of before, which say nothing about the rate.
-const catchUp = 500; // milliseconds
+const standing = new Standing();
+const tags = new Set(); // that are known
+const values = new Map(); // of rules, by id
+let paused = false;
+let waiting = 0; // Posts that came while it is paused
 
-const state = { total: 0, paused: false, connection: 'connecting', retryAt: 0, rateFrom: 0, came: [] };
+// The columns.
 
-// The list stays still while it is paused, or while somebody reads further down
-// or is in it with the keyboard.
-const reading = () => window.scrollY > 60 || ($('posts').contains(document.activeElement) && document.activeElement !== $('posts'));
-const timeline = new Timeline($('posts'), () => state.paused || reading(), show);
+let planned = false;
+const busy = new Set(); // columns that still build cards
 
-// Tags.
+function changed() {
+  if (planned) return;
+  planned = true;
+  requestAnimationFrame(frame);
+}
 
-const tags = new Map(); // by name: how many Posts, and the button
-const tagsAtMost = 40;
-const chosen = new Set();
-
-function countTags(names) {
-  for (const name of names.length > 0 ? names : ['']) {
-    let tag = tags.get(name);
-    if (!tag) {
-      if (tags.size >= tagsAtMost) continue;
-      tag = { posts: 0, button: tagButton(name || 'untagged', () => toggle(name)) };
-      tags.set(name, tag);
-      // By name, so that a button keeps its place among the others.
-      const after = [...tags.keys()].filter((n) => n !== '' && n.localeCompare(name) > 0).sort((a, b) => a.localeCompare(b))[0];
-      $('tags').insertBefore(tag.button, name === '' ? null : tags.get(after)?.button ?? tags.get('')?.button ?? null);
-      $('tags').hidden = tags.size === 1 && tags.has('');
-    }
-    tag.posts++;
+function frame() {
+  planned = false;
+  const deadline = performance.now() + 8;
+  for (const c of columns.all) {
+    if (performance.now() >= deadline) busy.add(c);
+    else if (c.raise(deadline)) busy.delete(c);
+    else busy.add(c);
   }
-}
-
-function tagButton(name, onclick) {
-  const button = document.createElement('button');
-  button.type = 'button';
-  button.title = name;
-  button.onclick = onclick;
-  button.setAttribute('aria-pressed', 'false');
-  const label = document.createElement('bdi');
-  label.className = 'name';
-  label.textContent = name;
-  const number = document.createElement('span');
-  number.className = 'count';
-  button.append(label, number);
-  return button;
-}
-
-const all = tagButton('All', () => toggle(null));
-$('tags').append(all);
-
-function toggle(name) {
-  if (name === null) chosen.clear();
-  else if (!chosen.delete(name)) chosen.add(name);
-  timeline.choose(chosen);
-  window.scrollTo(0, 0);
-  say(chosen.size === 0 ? 'Showing all Posts' : `Showing ${[...chosen].map((n) => n || 'untagged').join(', ')}`);
+  if (columns.all.some((c) => busy.has(c))) changed();
   show();
 }
+
+const open = (item) => showDetail(item, values);
+const columns = new Columns($('columns'), $('strip'), {
+  paused: () => paused,
+  open,
+  changed,
+  listen: (all) => feed.columns(all),
+  edit,
+});
+
+async function edit(column) {
+  const filter = await choose(tags, column.filter);
+  if (filter) columns.choose(column, filter);
+}
+
+async function addColumn() {
+  const filter = await choose(tags, null);
+  if (filter) columns.add(filter);
+}
+
+// What the server says of itself.
+
+let latest = null;
+let asking = null;
+
+function stats() {
+  asking ??= ask('/stats').then((s) => {
+    latest = s;
+    s.tags.forEach((t) => tags.add(t));
+    standing.stats(s);
+    return s;
+  }).finally(() => { asking = null; });
+  return asking;
+}
+
+// The panel.
+
+const wordsColumn = (word) => columns.add({ ...none, words: [word] });
+const found = search(open);
+const panel = new Panel($('panel'), $('open-panel'), {
+  figures: { label: 'Figures', ...figures(wordsColumn) },
+  pipeline: { label: 'Pipeline', ...pipeline(stats) },
+  rules: {
+    label: 'Rules',
+    ...rules(() => latest?.source !== undefined, {
+      open,
+      addColumn: (tag) => columns.add({ ...none, tag }),
+      known(list) {
+        for (const r of list) {
+          values.set(r.id, r.value);
+          if (r.tag) tags.add(r.tag);
+        }
+      },
+    }),
+  },
+  search: { label: 'Search', ...found },
+});
 
 // The bar.
 
-function set(element, text) {
-  if (element.textContent !== text) element.textContent = text;
-}
-
 function show() {
-  const waiting = timeline.waiting;
-  set($('total'), count.format(state.total));
-  set($('rate'), rate(performance.now()));
+  set($('total'), count(standing.total));
+  set($('rate'), standing.rate(performance.now()));
+  $('pause').setAttribute('aria-pressed', String(paused));
+  set($('pause-text'), paused ? 'Resume' : 'Pause');
+  set($('waiting'), count(waiting));
+  $('waiting').hidden = !paused || waiting === 0;
 
-  set(all.lastElementChild, count.format(state.total));
-  all.setAttribute('aria-pressed', String(chosen.size === 0));
-  for (const [name, tag] of tags) {
-    set(tag.button.lastElementChild, count.format(tag.posts));
-    tag.button.setAttribute('aria-pressed', String(chosen.has(name)));
-  }
-
-  $('pause').setAttribute('aria-pressed', String(state.paused));
-  set($('pause-text'), state.paused ? 'Resume' : 'Pause');
-  set($('waiting'), count.format(waiting));
-  $('waiting').hidden = !state.paused || waiting === 0;
-
-  $('news').hidden = state.paused || waiting === 0 || !reading();
-  set($('news'), `${count.format(waiting)} new ${waiting === 1 ? 'Post' : 'Posts'}`);
-
-  showState();
-  showEmpty();
+  const { state, words, notice, alarm } = standing.now(paused);
+  $('state').dataset.state = state;
+  set($('state-text'), words);
+  set($('notice-text'), notice);
+  $('notice').hidden = notice === '';
+  $('notice').dataset.alarm = alarm;
+  $('retry').hidden = standing.connection !== 'waiting';
+  document.title = standing.connection !== 'live' ? 'tweetstream (not connected)' : paused && waiting > 0 ? `(${count(waiting)}) tweetstream` : 'tweetstream';
+  for (const c of columns.all) c.show(standing.empty());
 }
 
-function showState() {
-  const words = {
-    connecting: 'Connecting',
-    live: state.paused ? 'Paused' : 'Live',
-    waiting: `Reconnecting in ${Math.max(0, Math.ceil((state.retryAt - Date.now()) / 1000))} s`,
-  };
-  const s = state.connection === 'live' && state.paused ? 'paused' : state.connection;
-  $('state').dataset.state = s;
-  set($('state-text'), words[state.connection]);
-  $('retry').hidden = state.connection !== 'waiting';
-  document.title = state.connection === 'live' ? (state.paused && timeline.waiting > 0 ? `(${count.format(timeline.waiting)}) tweetstream` : 'tweetstream') : 'tweetstream (not connected)';
+function pause() {
+  paused = !paused;
+  say(paused ? 'Paused' : `${posts(waiting)} more`);
+  waiting = 0;
+  if (!paused) columns.all.forEach((c) => c.latest());
+  changed();
 }
 
-function showEmpty() {
-  $('empty').hidden = timeline.length > 0;
-  if (timeline.length > 0) return;
-  if (state.connection !== 'live') {
-    set($('empty-title'), state.total === 0 ? 'Connecting' : 'Not connected');
-    set($('empty-text'), 'Posts appear here once the server answers.');
-  } else if (state.paused && timeline.waiting > 0) {
-    set($('empty-title'), 'Paused');
-    set($('empty-text'), `${posts(timeline.waiting)} ${timeline.waiting === 1 ? 'waits' : 'wait'}: press Resume to see them.`);
-  } else if (chosen.size > 0) {
-    set($('empty-title'), 'No Posts with these tags yet');
-    set($('empty-text'), 'They appear here as they come in.');
-  } else {
-    set($('empty-title'), 'Waiting for Posts');
-    set($('empty-text'), 'They appear here as they come in.');
-  }
-}
+$('pause').onclick = pause;
+$('add').onclick = addColumn;
+$('retry').onclick = () => feed.retry();
+$('help').onclick = () => about(bindings, settings);
 
-// rate is how many Posts a second came in the last five seconds.
-function rate(now) {
-  while (state.came.length > 0 && state.came[0].at < now - 5_000) state.came.shift();
-  const n = state.came.reduce((sum, c) => sum + c.posts, 0) / Math.min(5, Math.max(1, (now - state.rateFrom) / 1000));
-  return n > 0 && n < 9.95 ? n.toFixed(1) : count.format(Math.round(n));
-}
-
-function counted() {
-  const now = performance.now();
-  state.total++;
-  if (now < state.rateFrom) return;
-  const last = state.came.at(-1);
-  if (last && now - last.at < 100) last.posts++;
-  else state.came.push({ at: now, posts: 1 });
-}
-
-$('pause').onclick = () => {
-  state.paused = !state.paused;
-  say(state.paused ? 'Paused' : `${posts(timeline.waiting)} more`);
-  if (!state.paused) latest();
-  show();
-};
-
-$('news').onclick = () => {
-  $('posts').focus({ preventScroll: true }); // the button is about to go
-  latest();
-};
-
-function latest() {
-  window.scrollTo(0, 0);
-  timeline.show();
-}
-
-addEventListener('scroll', () => timeline.update(), { passive: true });
-$('posts').addEventListener('focusout', () => timeline.update());
-setInterval(show, 500);
-setInterval(() => timeline.tick(), 5_000);
+setInterval(() => document.hidden || changed(), 500);
+setInterval(() => document.hidden || columns.all.forEach((c) => c.tick(Date.now())), 5_000);
 
 // What a screen reader says: changes at once, Posts by their number and seldom.
-
 const saysEvery = 20_000;
 let said = 0;
-
-function say(words) {
-  $('says').textContent = words;
-}
-
 setInterval(() => {
-  if (state.total > said && !state.paused) say(`${posts(state.total - said)} came in`);
-  said = state.total;
+  if (standing.total > said && !paused) say(`${posts(standing.total - said)} came in`);
+  said = standing.total;
 }, saysEvery);
 
 // The feed.
 
-const feed = connect('/ws', {
-  onpost(_, raw) {
-    const message = read(raw);
-    if (message && timeline.add(message)) {
-      counted();
-      countTags(message.tags);
+const feed = openFeed((data) => {
+  if (data.posts) {
+    standing.came(data.came, data.skipped, performance.now());
+    if (paused) waiting += data.came;
+    for (const { message, raw, to } of data.posts) {
+      message.tags.forEach((t) => tags.size < 200 && tags.add(t));
+      for (const c of columns.all) if (to.includes(c.id) && passes(c.filter, message)) c.add({ message, raw });
     }
-  },
-  onstate(connection, retryAt) {
-    if (connection !== 'connecting' && connection !== state.connection) {
-      say(connection === 'live' ? 'Connected' : 'The connection is lost. It is tried again.');
-    }
-    if (connection === 'live') state.rateFrom = performance.now() + catchUp;
-    state.connection = connection;
-    state.retryAt = retryAt;
-    show();
-  },
+  }
+  if (data.deleted) {
+    for (const c of columns.all) c.drop(data.deleted);
+    found.drop(data.deleted);
+    hideDetail(data.deleted);
+  }
+  if (data.gap) standing.gap(data.gap);
+  if (data.state) {
+    const back = data.state === 'live' && standing.connection !== 'live';
+    const words = standing.connected(data.state, data.retryAt, performance.now());
+    if (words) say(words);
+    if (back) columns.all.forEach((c) => c.fill());
+  }
+  changed();
 });
-$('retry').onclick = feed.retry;
+
+// Keys.
+
+const current = () => columns.all.find((c) => c.element.contains(document.activeElement));
+
+function step(by) {
+  const c = current() ?? columns.all[0];
+  if (!c) return;
+  const cards = [...c.list.querySelectorAll('article.post')];
+  const at = cards.findIndex((a) => a.contains(document.activeElement));
+  const next = at < 0 ? cards[0] : cards[at + by];
+  if (next) next.focus();
+  else if (by < 0) c.latest();
+  else if (!c.older.hidden) c.older.focus();
+}
+
+function sideways(by) {
+  const c = current();
+  const to = columns.all[c ? columns.all.indexOf(c) + by : 0];
+  if (to) columns.reveal(to);
+}
+
+const withColumn = (f) => () => {
+  const c = current();
+  return c ? f(c) : false;
+};
+
+const bindings = {
+  j: ['The next Post of the column', () => step(1)],
+  ArrowDown: ['', () => (document.activeElement?.closest?.('article.post') ? step(1) : false)],
+  k: ['The Post before', () => step(-1)],
+  ArrowUp: ['', () => (document.activeElement?.closest?.('article.post') ? step(-1) : false)],
+  h: ['The column on the left', () => sideways(-1)],
+  l: ['The column on the right', () => sideways(1)],
+  H: ['Move the column to the left', withColumn((c) => columns.move(c, columns.all.indexOf(c) - 1))],
+  L: ['Move the column to the right', withColumn((c) => columns.move(c, columns.all.indexOf(c) + 1))],
+  Enter: ['The Post in detail', withColumn((c) => {
+    const li = document.activeElement.closest('.column li[data-id]');
+    return li ? open(c.item(li)) : false;
+  })],
+  n: ['Jump to the newest', () => (current() ? [current()] : columns.all).forEach((c) => c.latest())],
+  p: ['Pause, or go on', pause],
+  a: ['Add a column', addColumn],
+  e: ['Filter and export of the column', withColumn((c) => { edit(c); })],
+  x: ['Remove the column', withColumn((c) => columns.remove(c))],
+  '/': ['Search', () => panel.show('search', true)],
+  f: ['Figures', () => panel.show('figures', true)],
+  i: ['Pipeline', () => panel.show('pipeline', true)],
+  r: ['Rules', () => panel.show('rules', true)],
+  Escape: ['Close the panel, or leave a Post', () => {
+    const c = current();
+    if (c?.list.contains(document.activeElement)) c.scroller.focus();
+    else if (panel.open && (panel.covers || $('panel').contains(document.activeElement))) panel.close();
+    else return false;
+  }],
+  '?': ['This list', () => about(bindings, settings)],
+};
+listen(bindings);
+
+function settings() {
+  const allowed = new URLSearchParams(location.search).get('pictures') === 'x';
+  const box = el('input', { type: 'checkbox', checked: allowed, onchange: () => location.assign(box.checked ? '/?pictures=x' : '/') });
+  return [
+    el('h3', '', 'Pictures'),
+    el('label', 'check', box, el('span', '', 'Load pictures from X. X then sees your address and what you look at; without it nothing is asked for anywhere else.')),
+  ];
+}
+
+// The beginning.
+
+stats().catch(() => null).then((s) => {
+  columns.restore(s?.tags ?? []);
+  panel.restore();
+  every(2_000, () => panel.open !== 'pipeline', stats);
+  changed();
+});

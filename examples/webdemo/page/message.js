@@ -4,16 +4,20 @@
 
 const x = 'https://x.com/';
 
-/**
- * read returns what to show of one raw message, or null if that is no Post.
- */
-export function read(raw) {
-  let message;
+/** parse is read for the text of a message. */
+export function parse(raw) {
   try {
-    message = JSON.parse(raw);
+    return read(JSON.parse(raw));
   } catch {
     return null;
   }
+}
+
+/**
+ * read returns what to show of one message of the stream, or null if that is no Post.
+ * What it returns can be handed from thread to thread.
+ */
+export function read(message) {
   const data = object(object(message).data);
   if (!idOf(data)) return null;
 
@@ -52,14 +56,24 @@ export function read(raw) {
   }
 
   const tags = new Set();
+  const rules = [];
   for (const rule of objects(object(message).matching_rules)) {
     if (text(rule.tag) !== '') tags.add(text(rule.tag));
+    rules.push({ id: String(rule.id ?? ''), tag: text(rule.tag) });
   }
-  return { id: outer.id, tags: [...tags], reposter, post: shown };
+  return {
+    id: outer.id,
+    tags: [...tags],
+    rules,
+    language: text(data.lang).toLowerCase(),
+    sensitive: outer.sensitive || shown.sensitive,
+    reposter,
+    post: shown,
+  };
 }
 
-/** link returns an address that may become a link, or '' if it may not. */
-export function link(address) {
+// link returns an address that may become a link, or '' if it may not.
+function link(address) {
   let url;
   try {
     url = new URL(address);
@@ -69,11 +83,17 @@ export function link(address) {
   return url.protocol === 'https:' && url.username === '' && url.password === '' ? url.href : '';
 }
 
+// picture returns the address of a picture at X's own place for them, or ''.
+function picture(address) {
+  const href = link(text(address));
+  return href.startsWith('https://pbs.twimg.com/') ? href : '';
+}
+
 /**
  * pieces cuts a text along its entities. Their places count code points of the
  * text as X sent it, where & < > are written as &amp; &lt; &gt;.
  */
-export function pieces(text, entities) {
+function pieces(text, entities) {
   const runes = Array.from(text);
   const out = [];
   let at = 0;
@@ -81,11 +101,11 @@ export function pieces(text, entities) {
     if (e.start < at || e.end > runes.length) continue; // X repeats a link for each photo
     const words = runes.slice(e.start, e.end).join('');
     if (!e.fits(words)) continue;
-    if (e.start > at) out.push({ text: unescape(runes.slice(at, e.start).join('')) });
-    out.push({ text: e.shown || unescape(words), href: e.href, title: e.title });
+    if (e.start > at) out.push({ text: unescape(runes.slice(at, e.start).join('')), href: '', title: '' });
+    out.push({ text: e.shown || unescape(words), href: link(e.href), title: e.title });
     at = e.end;
   }
-  if (at < runes.length) out.push({ text: unescape(runes.slice(at).join('')) });
+  if (at < runes.length) out.push({ text: unescape(runes.slice(at).join('')), href: '', title: '' });
   return out;
 }
 
@@ -101,7 +121,7 @@ function post(data, parts) {
     url: postURL(author.username, id),
     time: time(data.created_at),
     text: whole || text(data.text),
-    entities: entities(object(whole ? note.entities : data.entities)),
+    pieces: pieces(whole || text(data.text), entities(object(whole ? note.entities : data.entities))),
     lang: /^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/.test(text(data.lang)) && !/^(und|q..|zxx)$/.test(data.lang) ? data.lang : '',
     media: strings(attached.media_keys).map((key) => medium(object(parts.media.get(key)))),
     poll: strings(attached.poll_ids).slice(0, 1).flatMap((poll) => objects(object(parts.polls.get(poll)).options).map((o) => text(o.label))),
@@ -140,7 +160,7 @@ function entities(o) {
 
 function medium(m) {
   const kind = { photo: 'Photo', video: 'Video', animated_gif: 'GIF' }[text(m.type)] ?? 'Media';
-  return { kind, alt: text(m.alt_text), seconds: Number.isFinite(m.duration_ms) ? Math.round(m.duration_ms / 1000) : 0 };
+  return { kind, alt: text(m.alt_text), picture: picture(m.url) || picture(m.preview_image_url), seconds: Number.isFinite(m.duration_ms) ? Math.round(m.duration_ms / 1000) : 0 };
 }
 
 function authorOf(data, users) {
@@ -150,7 +170,7 @@ function authorOf(data, users) {
 
 function user(u, id) {
   const username = text(object(u).username);
-  return { id, username, name: text(object(u).name) || username || 'Unknown', url: profile(username) };
+  return { id, username, name: text(object(u).name) || username || 'Unknown', url: profile(username), picture: picture(object(u).profile_image_url) };
 }
 
 function profile(username) {

@@ -1,0 +1,95 @@
+package browser_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/heapprofiler"
+	"github.com/chromedp/chromedp"
+)
+
+// longTasks has the page count what keeps its main thread for more than 50 ms.
+const longTasks = `window.long = []; new PerformanceObserver((l) => long.push(...l.getEntries().map((e) => Math.round(e.duration)))).observe({ type: 'longtask' })`
+
+// However many Posts come, the page stays free, says what it skips, and takes no more
+// memory with time. TWEETSTREAM_BUSY is for how long, by default a minute.
+func TestTenThousandPostsASecond(t *testing.T) {
+	needBrowser(t)
+	if os.Getenv("TWEETSTREAM_E2E") != "1" {
+		t.Skip("it takes a minute: it runs with TWEETSTREAM_E2E=1")
+	}
+	d := time.Minute
+	if text := os.Getenv("TWEETSTREAM_BUSY"); text != "" {
+		var err error
+		if d, err = time.ParseDuration(text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := start(t, freeAddr(t), "--rate", "10000", "--keep", "20000")
+	profile := t.TempDir()
+	b := open(t, s.url, s.url+"/", chromedp.UserDataDir(profile))
+	b.until("Posts are shown", posts+` > 100`)
+	time.Sleep(3 * time.Second) // what came before has to be shown first
+	b.js(longTasks)
+	begin, from := time.Now(), eval[int](b, total)
+	memory := func() int {
+		if _, err := chromedp.Call(b.ctx, heapprofiler.CollectGarbage, cdp.Empty{}); err != nil {
+			t.Fatal(err)
+		}
+		return resident(t, profile)
+	}
+	var first, last int
+	for time.Since(begin) < d {
+		time.Sleep(d / 12)
+		if last = memory(); first == 0 && time.Since(begin) > d/4 {
+			first = last
+		}
+		t.Logf("after %3.0f s: %d Posts, %d MB", time.Since(begin).Seconds(), eval[int](b, total)-from, last>>20)
+	}
+	rate := float64(eval[int](b, total)-from) / time.Since(begin).Seconds()
+	t.Logf("%.0f Posts a second came to the page; tasks over 50 ms: %v", rate, eval[[]int](b, `long.sort((a, b) => b - a)`))
+	if rate < 2_000 {
+		t.Errorf("%.0f Posts a second came to the page, want many more", rate)
+	}
+	// Collecting the garbage, as only this test does, takes its time.
+	if n := eval[int](b, `long.filter((ms) => ms > 50).length`); n > 0 {
+		t.Errorf("%d tasks took more than 50 ms", n)
+	}
+	if !eval[bool](b, `/[1-9][\d,]* were skipped on this page/.test(document.querySelector('#notice-text').textContent)`) {
+		t.Error("it is not said how many are skipped")
+	}
+	if last > first+first/4 {
+		t.Errorf("the page takes %d MB, and took %d MB after a quarter of the time", last>>20, first>>20)
+	}
+	if n := eval[int](b, posts); n > 150 {
+		t.Errorf("%d Posts are in the list, want 150 at most", n)
+	}
+	b.screenshot("behind")
+}
+
+// resident returns how much memory the browser's processes for pages take.
+func resident(t *testing.T, profile string) (bytesTaken int) {
+	t.Helper()
+	lines, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range lines {
+		line, err := os.ReadFile(name)
+		if err != nil || !bytes.Contains(line, []byte("--type=renderer")) || !bytes.Contains(line, []byte(profile)) {
+			continue // a process that has ended, or another
+		}
+		statm, err := os.ReadFile(filepath.Join(filepath.Dir(name), "statm"))
+		if fields := strings.Fields(string(statm)); err == nil && len(fields) > 1 {
+			pages, _ := strconv.Atoi(fields[1])
+			bytesTaken += pages * os.Getpagesize()
+		}
+	}
+	return bytesTaken
+}

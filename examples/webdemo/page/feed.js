@@ -1,0 +1,27 @@
+// The page's end of worker.js.
+
+const script = 'worker.js';
+
+// The policy of the page lets this one address become a script.
+const policy = globalThis.trustedTypes?.createPolicy('worker', {
+  createScriptURL: (url) => {
+    if (url !== script) throw new TypeError('there is one worker only');
+    return url;
+  },
+});
+
+/** openFeed starts the feed; what comes is handed to on(message). */
+export function openFeed(on) {
+  const worker = new Worker(policy ? policy.createScriptURL(script) : script, { type: 'module' });
+  worker.onmessage = ({ data }) => on(data);
+  worker.postMessage({ start: true, since: '' });
+  const retry = () => worker.postMessage({ retry: true });
+  addEventListener('online', retry);
+  document.addEventListener('visibilitychange', () => {
+    if (!document.hidden) retry();
+  });
+  return {
+    retry,
+    columns: (columns) => worker.postMessage({ columns: columns.map(({ id, filter }) => ({ id, filter })) }),
+  };
+}
