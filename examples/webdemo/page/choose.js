@@ -11,7 +11,7 @@ export function choose(tags, filter) {
   const dialog = document.getElementById('choose');
   const given = filter ?? none;
   const field = (label, input, hint) => el('label', 'field', el('span', '', label), input, ...(hint ? [el('small', '', hint)] : []));
-  const tag = el('select', { name: 'tag' }, el('option', { value: '' }, 'Everything'), ...[...new Set([...tags, given.tag])].filter(Boolean).sort((a, b) => a.localeCompare(b)).map((t) => el('option', { value: t }, t)));
+  const tag = el('select', { name: 'tag', autofocus: true }, el('option', { value: '' }, 'Everything'), ...[...new Set([...tags, given.tag])].filter(Boolean).sort((a, b) => a.localeCompare(b)).map((t) => el('option', { value: t }, t)));
   tag.value = given.tag;
   const words = el('input', { name: 'words', value: given.words.join(', '), autocomplete: 'off', maxLength: 200 });
   const known = languages.some(([code]) => code === (given.langs[0] ?? ''));
