@@ -106,11 +106,15 @@ func (c *checkCmd) Run(ctx context.Context, common *common, s *settings, con *co
 // says.
 func (c *checkCmd) source(ctx context.Context, common *common, s *settings, rules []tweetstream.Rule) (*xstream.Source, error) {
 	silent := slog.New(slog.DiscardHandler)
+	opts, err := c.sourceOptions(common, s, rules, silent)
+	if err != nil {
+		return nil, err
+	}
 	token, err := common.token(ctx, s, silent, slog.LevelDebug)
 	if err != nil {
 		return nil, err
 	}
-	source, err := xstream.New(token, c.sourceOptions(common, rules, silent)...)
+	source, err := xstream.New(token, opts...)
 	if err != nil {
 		return nil, usageError{err}
 	}
@@ -139,8 +143,44 @@ func (c *checkCmd) checkX(ctx context.Context, r *report, source *xstream.Source
 	} else {
 		c.checkRules(ctx, r, source, diff, rules)
 	}
+	c.sayMoney(r, source.Stats().Budget)
 	c.checkConnections(ctx, r, source)
 	checkUsage(ctx, r, source)
+}
+
+// sayMoney notes what run may spend.
+func (c *checkCmd) sayMoney(r *report, budget xstream.Reads) {
+	costs := func(posts int) string {
+		return fmt.Sprintf("%s Posts (%s)", thousands(int64(posts)), dollars(float64(posts)*c.Price))
+	}
+	if budget.Day > 0 {
+		r.would("hold the stream at %s in a UTC day", costs(budget.Day))
+	}
+	if budget.Month > 0 {
+		r.would("hold the stream at %s in a billing cycle", costs(budget.Month))
+	}
+	if budget == (xstream.Reads{}) {
+		r.would("read without a budget")
+	}
+	switch back, posts, _ := parseRecover(c.Recover); {
+	case c.Stream == "sample":
+	case back == 0:
+		r.would("ask for nothing again after a gap")
+	default:
+		r.would("ask again, after a gap, for what X sent up to %s ago, and for up to %s of it", short(back), costs(posts))
+	}
+}
+
+// short writes a time without what is zero in it: 15m, not 15m0s.
+func short(d time.Duration) string {
+	text := d.String()
+	if cut, ok := strings.CutSuffix(text, "m0s"); ok {
+		text = cut + "m"
+	}
+	if cut, ok := strings.CutSuffix(text, "h0m"); ok {
+		text = cut + "h"
+	}
+	return text
 }
 
 func (c *checkCmd) checkRules(ctx context.Context, r *report, source *xstream.Source, diff xstream.RuleDiff, rules []tweetstream.Rule) {

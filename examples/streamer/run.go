@@ -44,16 +44,16 @@ func (c *runCmd) Run(ctx context.Context, common *common, s *settings, con *cons
 	if err != nil {
 		return err
 	}
-	costs, err := c.costOptions(s)
+	logger := common.logger(con)
+	opts, err := c.sourceOptions(common, s, rules, logger)
 	if err != nil {
 		return err
 	}
-	logger := common.logger(con)
 	token, err := common.token(ctx, s, logger, slog.LevelInfo)
 	if err != nil {
 		return err
 	}
-	source, err := xstream.New(token, append(costs, c.sourceOptions(common, rules, logger)...)...)
+	source, err := xstream.New(token, opts...)
 	if err != nil {
 		return usageError{err}
 	}
@@ -158,8 +158,12 @@ func (c *runCmd) costOptions(s *settings) ([]xstream.Option, error) {
 	return append(opts, xstream.Recover(back, posts), xstream.Backfill(c.Backfill)), nil
 }
 
-func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger *slog.Logger) []xstream.Option {
-	opts := []xstream.Option{xstream.BaseURL(common.APIURL), xstream.Logger(logger)}
+func (c *runCmd) sourceOptions(common *common, s *settings, rules []tweetstream.Rule, logger *slog.Logger) ([]xstream.Option, error) {
+	opts, err := c.costOptions(s)
+	if err != nil {
+		return nil, err
+	}
+	opts = append(opts, xstream.BaseURL(common.APIURL), xstream.Logger(logger))
 	if c.Stream == "sample" {
 		opts = append(opts, xstream.Sample())
 	}
@@ -178,7 +182,7 @@ func (c *runCmd) sourceOptions(common *common, rules []tweetstream.Rule, logger 
 	if c.StopWhenHeld {
 		opts = append(opts, xstream.StopWhenHeld())
 	}
-	return opts
+	return opts, nil
 }
 
 // A feed is what the figures say of a source.

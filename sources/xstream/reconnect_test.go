@@ -68,3 +68,41 @@ func (r refusing) RoundTrip(req *http.Request) (*http.Response, error) {
 	r.t.Errorf("asked: %s", req.URL)
 	return nil, errors.New("not here")
 }
+
+// X has said in several ways that money or a cap is used up; each of them is enough.
+func TestMoneyIsKnownByEachOfItsSigns(t *testing.T) {
+	s, err := New(Token("secret"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		status     int
+		body, held string
+	}{
+		{402, `{}`, "out of credits at X"},
+		{403, `{"title":"Forbidden","type":"https://api.twitter.com/2/problems/credits-depleted"}`, "out of credits at X"},
+		{403, `{"title":"CreditsDepleted"}`, "out of credits at X"},
+		{429, `{"title":"Too Many","type":"https://api.x.com/2/problems/usage-capped","period":"Daily"}`, "X's daily usage cap"},
+		{403, `{"title":"UsageCapExceeded","period":"Monthly"}`, "X's monthly usage cap"},
+		{403, `{"errors":[{"title":"UsageCapExceeded"}]}`, "X's usage cap"},
+		{403, `{"title":"RulesCapExceeded"}`, ""},
+		{429, `{"title":"Too Many Requests"}`, ""},
+		{403, `{"title":"Client Forbidden","type":"https://api.x.com/2/problems/client-forbidden"}`, ""},
+	} {
+		if got := held(s.refusal(c.status, http.Header{}, []byte(c.body))); got != c.held {
+			t.Errorf("%d %s holds for %q, want %q", c.status, c.body, got, c.held)
+		}
+	}
+}
+
+// A refusal ends the stream if trying again is no use.
+func TestRefusalsThatPass(t *testing.T) {
+	for status, fatal := range map[int]bool{
+		302: true, 400: true, 401: true, 403: true, 404: true, 409: true, 410: true, 422: true,
+		402: false, 408: false, 425: false, 429: false, 500: false, 502: false, 503: false, 504: false, 529: false,
+	} {
+		if got := (&Error{Status: status}).fatal(); got != fatal {
+			t.Errorf("%d ends the stream: %v, want %v", status, got, fatal)
+		}
+	}
+}

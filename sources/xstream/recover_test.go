@@ -817,6 +817,36 @@ func TestRecoveryIsThrifty(t *testing.T) {
 	})
 }
 
+// A gap that grows while search is asked may be filled with more Posts than when it
+// was asked.
+func TestTheLimitGrowsWithTheGap(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		client := *x.Client()
+		client.Transport = roundTrip(func(req *http.Request) (*http.Response, error) {
+			if req.URL.Path == recentPath {
+				time.Sleep(20 * time.Second)
+			}
+			return x.Client().Transport.RoundTrip(req)
+		})
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals, xstream.HTTPClient(&client), xstream.Recover(time.Hour, 20))...)
+		after(time.Minute)
+		inject(t, x, "503 clean")
+		synctest.Wait()
+		for range 30 {
+			x.Post(xtest.Post{Text: "coop missed"})
+		}
+		after(10 * time.Second) // the stream stands again, and search is asked
+		x.Disconnect(xtest.Clean)
+		after(5 * time.Minute)
+		s.stop()
+		if st := s.Stats(); len(s.got()) != 30 || st.LostGaps != 0 || st.RecoveredGaps != 1 {
+			t.Errorf("%d of 30 Posts, %d gaps lost, %d recovered\n%s", len(s.got()), st.LostGaps, st.RecoveredGaps, s.logged())
+		}
+	})
+}
+
 // What X was asked to send again is asked for again if its connection ends before
 // it has brought it, and for as many minutes as are missing.
 func TestBackfillThatIsCut(t *testing.T) {
