@@ -7,6 +7,7 @@ require (
 	github.com/chromedp/cdproto v0.159.0
 	github.com/chromedp/chromedp v0.23.0
 	github.com/coder/websocket v1.8.15
+	github.com/fallenstedt/twitter-stream v0.4.2
 	github.com/g8rswimmer/go-twitter/v2 v2.1.5
 	github.com/go-sql-driver/mysql v1.10.1
 	github.com/gobwas/ws v1.5.0
@@ -14,6 +15,7 @@ require (
 	github.com/gorilla/websocket v1.5.3
 	github.com/jackc/pgx/v5 v5.9.0
 	github.com/mattn/go-sqlite3 v1.14.53
+	github.com/michimani/gotwi v0.18.1
 	github.com/ncruces/go-sqlite3 v0.35.0
 	github.com/olahol/melody v1.1.4
 	github.com/standard-webhooks/standard-webhooks/libraries v0.0.1

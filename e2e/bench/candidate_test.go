@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -17,8 +16,6 @@ import (
 	"syscall"
 	"testing"
 	"time"
-
-	"github.com/g8rswimmer/go-twitter/v2"
 
 	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/journal/boltjournal"
@@ -38,7 +35,7 @@ type errand struct {
 	Sinks   int           // that count, check the order, and measure
 	Each    bool          // a Post a Deliver, not up to 500
 	Hub     bool          // serve a hub, and print its address
-	Buffer  int           // bytes that may wait for a sink, or for the viewer; 0: the defaults
+	Buffer  int           // bytes that may wait for a sink, an eighth of it for the viewer; 0: the defaults
 	File    string        // write a file
 	Journal string        // keep the log here
 	Look    time.Duration // at the memory, again and again
@@ -52,7 +49,6 @@ type report struct {
 	Mallocs        uint64        // as CPU
 	Peak           int64         // bytes of memory, of the whole process
 	Lost           uint64        // what the Streamer itself says
-	CutOff         uint64        // viewers that the hub has cut off
 	Resident       int64         // bytes of memory, at the moment that the reader chooses
 	Looks          []int64       // the same, every Look
 }
@@ -115,124 +111,9 @@ var readers = map[string]func(errand) (report, error){
 	"discard":       discard,
 	"encoding-json": encodingJSON,
 	"go-twitter":    goTwitter,
+	"gotwi":         gotwiClient,
+	"fallenstedt":   fallenstedt,
 	"tweetstream":   stream,
-}
-
-// request asks for the stream.
-func (e errand) request() (io.ReadCloser, error) {
-	resp, err := http.Get("http://" + e.Addr + "/2/tweets/search/stream")
-	if err != nil {
-		return nil, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New(resp.Status)
-	}
-	return resp.Body, nil
-}
-
-// discard reads the response and throws it away: the limit, which no client on
-// net/http can go below.
-func discard(e errand) (r report, err error) {
-	body, err := e.request()
-	if err != nil {
-		return r, err
-	}
-	defer body.Close()
-	post, _, _ := one()
-	n, err := io.CopyBuffer(struct{ io.Writer }{io.Discard}, body, make([]byte, 64<<10))
-	r.Posts = int(n) / len(post)
-	return r, err
-}
-
-// encodingJSON is the loop that everybody writes: the standard decoder, and the
-// few fields that one needs.
-func encodingJSON(e errand) (r report, err error) {
-	body, err := e.request()
-	if err != nil {
-		return r, err
-	}
-	defer body.Close()
-	d := json.NewDecoder(body)
-	for {
-		var m struct {
-			Data struct {
-				ID   string `json:"id"`
-				Text string `json:"text"`
-			} `json:"data"`
-			Rules []twitterRule `json:"matching_rules"`
-		}
-		switch err := d.Decode(&m); err {
-		case nil:
-			r.see(m.Data.ID)
-		case io.EOF:
-			return r, nil
-		default:
-			return r, err
-		}
-	}
-}
-
-type twitterRule struct {
-	ID  string `json:"id"`
-	Tag string `json:"tag"`
-}
-
-type noAuth struct{}
-
-func (noAuth) Add(*http.Request) {}
-
-// goTwitter reads as go-twitter's own example does. That library spins when the
-// stream is over, and drops Posts that nobody takes at once: the end is told by
-// its transport, and what is in its channels then is still counted.
-func goTwitter(e errand) (r report, err error) {
-	over := make(chan struct{})
-	client := &twitter.Client{Authorizer: noAuth{}, Host: "http://" + e.Addr, Client: &http.Client{Transport: ends{over}}}
-	s, err := client.TweetSearchStream(context.Background(), twitter.TweetSearchStreamOpts{})
-	if err != nil {
-		return r, err
-	}
-	for {
-		select {
-		case m := <-s.Tweets():
-			r.see(m.Raw.Tweets[0].ID)
-			continue
-		default:
-		}
-		select {
-		case m := <-s.Tweets():
-			r.see(m.Raw.Tweets[0].ID)
-		case err := <-s.Err():
-			return r, err
-		case <-over:
-			return r, nil
-		}
-	}
-}
-
-// ends closes over a moment after the body has ended, and keeps that end from the
-// reader.
-type ends struct{ over chan struct{} }
-
-func (t ends) RoundTrip(req *http.Request) (*http.Response, error) {
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err == nil {
-		resp.Body = &endless{resp.Body, t.over}
-	}
-	return resp, err
-}
-
-type endless struct {
-	io.ReadCloser
-	over chan struct{}
-}
-
-func (b *endless) Read(p []byte) (int, error) {
-	n, err := b.ReadCloser.Read(p)
-	if n > 0 || err == nil {
-		return n, nil
-	}
-	time.AfterFunc(100*time.Millisecond, func() { close(b.over) })
-	select {}
 }
 
 // check is a sink that checks the order and measures.
@@ -269,7 +150,7 @@ func stream(e errand) (r report, err error) {
 	hubOpts := []wshub.Option{wshub.Newest(0)}
 	if e.Buffer > 0 {
 		opts = append(opts, tweetstream.WithBuffer(e.Buffer))
-		hubOpts = append(hubOpts, wshub.MaxLag(int64(e.Buffer), time.Minute))
+		hubOpts = append(hubOpts, wshub.MaxLag(int64(e.Buffer)/8, time.Minute))
 	}
 	left := make(chan struct{})
 	checks := make([]*check, e.Sinks)
@@ -315,13 +196,7 @@ func stream(e errand) (r report, err error) {
 			time.Sleep(time.Millisecond)
 		}
 		opts = append(opts, tweetstream.WithSink("hub", hub))
-		defer func() {
-			err = errors.Join(err, hub.Close(context.Background())) // once its viewer has all
-			for _, n := range hub.Stats().CutOff {
-				r.CutOff += n
-			}
-			fmt.Fprintf(os.Stderr, "%+v\n", hub.Stats())
-		}()
+		defer hub.Close(context.Background()) // once its viewer has all
 	}
 	s, err := tweetstream.New(src, opts...)
 	if err != nil {

@@ -25,12 +25,12 @@ func BenchmarkGrowthRate(b *testing.B) {
 }
 
 // BenchmarkGrowthSinks is the cost of a Post by the number of sinks that count
-// it. An op is 500,000 Posts.
+// it. An op is 300,000 Posts.
 func BenchmarkGrowthSinks(b *testing.B) {
 	for _, sinks := range []int{1, 3, 10, 20} {
 		b.Run(fmt.Sprint(sinks), func(b *testing.B) {
 			for range b.N {
-				hold(b, &load{posts: 500_000, hold: true}, errand{Sinks: sinks})
+				hold(b, &load{posts: 300_000, hold: true}, errand{Sinks: sinks})
 			}
 		})
 	}

@@ -18,9 +18,11 @@ func BenchmarkIntake(b *testing.B) {
 		errand
 	}{
 		{"read-and-thrown-away", 1_000_000, errand{Reader: "discard"}},
-		{"tweetstream-1-sink", 1_000_000, errand{Reader: "tweetstream", Sinks: 1}},
-		{"tweetstream-3-sinks", 1_000_000, errand{Reader: "tweetstream", Sinks: 3}},
+		{"tweetstream-1-sink", 500_000, errand{Reader: "tweetstream", Sinks: 1}},
+		{"tweetstream-3-sinks", 500_000, errand{Reader: "tweetstream", Sinks: 3}},
 		{"encoding-json-loop", 200_000, errand{Reader: "encoding-json"}},
+		{"fallenstedt", 100_000, errand{Reader: "fallenstedt"}},
+		{"gotwi", 50_000, errand{Reader: "gotwi"}},
 		{"go-twitter", 50_000, errand{Reader: "go-twitter"}},
 		{"X-XDK-for-TypeScript", 100_000, errand{Reader: "xdk"}},
 		{"twitter-api-v2", 100_000, errand{Reader: "twitter-api-v2"}},

@@ -90,9 +90,11 @@ func (l *load) send(ctx context.Context, w http.ResponseWriter) {
 		if l.rate > 0 {
 			due := int(now.Sub(begin).Seconds()*l.rate) + 1
 			if due <= sent {
-				// Where many are due within a millisecond they go out together.
-				next := time.Duration(float64(sent) / l.rate * 1e9)
-				time.Sleep(max(next-now.Sub(begin), min(time.Millisecond, time.Duration(1e9/l.rate))))
+				next := time.Duration(float64(sent)/l.rate*1e9) - now.Sub(begin)
+				if l.rate > 1000 {
+					next = time.Millisecond // what is due by then goes out together
+				}
+				time.Sleep(next)
 				continue
 			}
 			n = min(n, due-sent)

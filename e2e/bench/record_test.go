@@ -19,30 +19,27 @@ import (
 // The most that Twitter ever had in a second: on 3 August 2013.
 const record = 143_199
 
-// BenchmarkRecord holds Twitter's record for a minute: from the simulated X into a
-// file, which is synced, a hub with one viewer, and a sink that checks the order.
-// X, the viewer and what is measured share the machine. At this rate the default
-// buffer is a fifth of a second; 1 GiB is three, for when the disk takes a break. An
-// op is the minute.
+// BenchmarkRecord holds Twitter's record: from the simulated X into a file, which is
+// synced, a hub with one viewer, and a sink that checks the order. X, the viewer and
+// what is measured share the machine. At this rate the default buffer is a fifth of
+// a second; 512 MiB are one and a half, for when the disk takes a break. An op is a
+// second.
 func BenchmarkRecord(b *testing.B) {
-	for range b.N {
-		x := &load{posts: 10 * record, rate: record, hold: true}
-		hold(b, x, errand{Sinks: 1, Hub: true, Buffer: 1 << 30, File: filepath.Join(b.TempDir(), "posts.ndjson")})
-	}
+	x := &load{posts: b.N * record, rate: record, hold: true}
+	hold(b, x, errand{Sinks: 1, Hub: true, Buffer: 512 << 20, File: filepath.Join(b.TempDir(), "posts.ndjson")})
 }
 
 // BenchmarkJournaled is as BenchmarkRecord, as fast as it goes and with the log on
-// disk. An op is two million Posts.
+// disk. An op is 100,000 Posts.
 func BenchmarkJournaled(b *testing.B) {
-	for range b.N {
-		dir := b.TempDir()
-		x := &load{posts: 2_000_000, hold: true}
-		hold(b, x, errand{Sinks: 1, Hub: true, Buffer: 1 << 30, File: filepath.Join(dir, "posts.ndjson"), Journal: filepath.Join(dir, "journal")})
-	}
+	dir := b.TempDir()
+	x := &load{posts: b.N * 100_000, hold: true}
+	hold(b, x, errand{Sinks: 1, Hub: true, Buffer: 512 << 20, File: filepath.Join(dir, "posts.ndjson"), Journal: filepath.Join(dir, "journal")})
 }
 
-// hold sends the load through one process, and checks that nothing of it is lost
-// at any of its sinks.
+// hold sends the load through one process, and looks what of it has come to each of
+// its sinks. What is missing is told as lost; what came twice or out of order is an
+// error.
 func hold(b *testing.B, x *load, e errand) {
 	x.start(b)
 	e.Reader, e.Addr, e.Posts = "tweetstream", x.addr, x.posts
@@ -52,40 +49,48 @@ func hold(b *testing.B, x *load, e errand) {
 		v := p.view()
 		go func() { seen <- v.read() }()
 	}
-	began := time.Now()
+	began, before := time.Now(), cpu()
 	r := p.wait()
 	took := time.Since(began)
-	b.Logf("%+v %v %v", r, took, time.Duration(x.behind.Load()))
+	fewest, again := r.Posts, r.Again
 	if e.Hub {
 		viewer := <-seen
-		if viewer.Posts != x.posts || viewer.Again > 0 {
-			b.Errorf("the viewer has %d of %d Posts, %d of them again", viewer.Posts, x.posts, viewer.Again)
-		}
+		fewest, again = min(fewest, viewer.Posts), again+viewer.Again
 	}
+	around := cpu() - before
 	if e.File != "" {
-		if file := inFile(b, e.File); file.Posts != x.posts || file.Again > 0 {
-			b.Errorf("the file has %d of %d Posts, %d of them again", file.Posts, x.posts, file.Again)
-		}
+		file := inFile(b, e.File)
+		fewest, again = min(fewest, file.Posts), again+file.Again
 	}
-	if r.Posts != x.posts || r.Missing+r.Again > 0 || r.Lost > 0 {
-		b.Errorf("%d of %d Posts, %d missing, %d again, %d lost", r.Posts, x.posts, r.Missing, r.Again, r.Lost)
+	if again > 0 {
+		b.Errorf("%d Posts came again or out of order", again)
 	}
 	b.ReportMetric(r.CPU.Seconds()/(float64(x.posts)/1e6), "cpu-s/M")
+	b.ReportMetric(around.Seconds()/(float64(x.posts)/1e6), "load-cpu-s/M")
 	if e.Sinks > 0 {
 		b.ReportMetric(r.CPU.Seconds()/(float64(x.posts*e.Sinks)/1e6), "cpu-s/M-deliveries")
 	}
-	b.ReportMetric(float64(r.Posts)/took.Seconds(), "posts/s")
-	b.ReportMetric(float64(x.posts-r.Posts)/float64(x.posts)*100, "lost-%")
+	b.ReportMetric(float64(fewest)/took.Seconds(), "posts/s")
+	b.ReportMetric(float64(x.posts-fewest)/float64(x.posts)*100, "lost-%")
 	b.ReportMetric(float64(r.Mallocs)/float64(x.posts), "allocs/post")
 	b.ReportMetric(float64(r.Peak)/(1<<20), "peak-MiB")
 	if x.rate > 0 {
 		b.ReportMetric(time.Duration(x.behind.Load()).Seconds()*1e3, "latest-ms")
 	}
 	if n := len(r.Looks); n > 1 {
-		b.ReportMetric(float64(r.Looks[n/2])/(1<<20), "middle-MiB")
+		b.ReportMetric(float64(r.Looks[n/4])/(1<<20), "quarter-MiB")
+		b.ReportMetric(float64(r.Looks[n/2])/(1<<20), "half-MiB")
 		b.ReportMetric(float64(r.Looks[n-1])/(1<<20), "end-MiB")
+		b.Logf("%v looks at the memory: %d MiB", n, inMiB(r.Looks))
 	}
 	b.ReportMetric(0, "ns/op")
+}
+
+func inMiB(sizes []int64) (all []int64) {
+	for _, n := range sizes {
+		all = append(all, n>>20)
+	}
+	return all
 }
 
 // inFile reads the ids in a file of NDJSON.

@@ -38,6 +38,13 @@ func (w *Window) Add(id string, tombstone bool) bool {
 	return !w.older.has(k) && w.newer.add(k)
 }
 
+// Forget takes back an Add that reported true.
+func (w *Window) Forget(id string, tombstone bool) {
+	k := keyOf(id, tombstone)
+	w.newer.remove(k)
+	w.older.remove(k)
+}
+
 // key is an id as a number where it is one of X's, which are 63 bits long, so
 // that a million of them need no million strings.
 type key struct {
@@ -89,4 +96,12 @@ func (s *set) add(k key) bool {
 		s.nums[k.num] = struct{}{}
 	}
 	return s.len() > before
+}
+
+func (s *set) remove(k key) {
+	if k.text != "" {
+		delete(s.texts, k)
+		return
+	}
+	delete(s.nums, k.num)
 }

@@ -57,3 +57,19 @@ func TestWindowOfNone(t *testing.T) {
 		t.Error("a window of 0 ids remembers one")
 	}
 }
+
+func TestWindowForgets(t *testing.T) {
+	w := dedupe.New(2)
+	for _, id := range []string{"1", "x", "2", "y"} { // the first two are in the older set by now
+		w.Add(id, false)
+	}
+	for _, id := range []string{"1", "x", "2", "y"} {
+		w.Forget(id, true)
+		if !w.Has(id, false) {
+			t.Errorf("Forget(%q) of a tombstone has forgotten the Post", id)
+		}
+		if w.Forget(id, false); w.Has(id, false) {
+			t.Errorf("after Forget(%q) it is remembered", id)
+		}
+	}
+}

@@ -29,21 +29,14 @@ const (
 
 // archive is a file of Posts.
 type archive struct {
-	file  *logfile.File
-	seen  *dedupe.Window
-	batch map[post]bool // of the Deliver at hand
-	buf   []byte
-}
-
-// post is what a Post is known by.
-type post struct {
-	id      string
-	deleted bool
+	file *logfile.File
+	seen *dedupe.Window
+	buf  []byte
 }
 
 // openArchive opens the file at path, and makes its folders.
 func openArchive(path string) (*archive, error) {
-	a := &archive{seen: dedupe.New(rememberedLines), batch: map[post]bool{}}
+	a := &archive{seen: dedupe.New(rememberedLines)}
 	var err error
 	if a.file, err = logfile.Open(path, maxLine, a.remember); err != nil {
 		return nil, err
@@ -89,38 +82,43 @@ func (a *archive) deliver(ctx context.Context, tweets []*tweetstream.Tweet) erro
 	if err := a.file.Ready(); err != nil {
 		return outage(err)
 	}
-	defer func() {
-		clear(a.batch)
-		a.buf = reuse(a.buf)
-	}()
-	var refused []error
+	written, refused, err := a.write(ctx, tweets)
+	if err != nil {
+		for _, t := range written {
+			a.seen.Forget(t.ID, t.Deleted)
+		}
+		return err
+	}
+	return errors.Join(refused...)
+}
+
+// write writes and syncs those of the tweets whose ids are new. They are seen from
+// then on, for a batch may have one twice; if it fails, written are those to forget.
+func (a *archive) write(ctx context.Context, tweets []*tweetstream.Tweet) (written []*tweetstream.Tweet, refused []error, err error) {
+	defer func() { a.buf = reuse(a.buf) }()
 	for _, t := range tweets {
-		p := post{t.ID, t.Deleted}
-		if a.batch[p] || a.seen.Has(p.id, p.deleted) {
+		if a.seen.Has(t.ID, t.Deleted) {
 			continue
 		}
-		var err error
 		if a.buf, err = appendLine(a.buf, t.Raw); err != nil {
 			refused = append(refused, refusal(t, err))
 			continue
 		}
-		a.batch[p] = true
+		a.seen.Add(t.ID, t.Deleted)
+		written = append(written, t)
 		if len(a.buf) >= writeSize {
 			if err := a.flush(ctx); err != nil {
-				return err
+				return written, nil, err
 			}
 		}
 	}
 	if err := a.flush(ctx); err != nil {
-		return err
+		return written, nil, err
 	}
 	if err := a.file.Commit(); err != nil {
-		return outage(err)
+		return written, nil, outage(err)
 	}
-	for p := range a.batch {
-		a.seen.Add(p.id, p.deleted)
-	}
-	return errors.Join(refused...)
+	return written, refused, nil
 }
 
 // flush writes the lines gathered so far. If it fails, the whole batch is undone.
