@@ -85,7 +85,7 @@ var tables = []table{
 	},
 	{
 		title: "Growth with the viewers", note: "CPU for a million deliveries, by viewers in another process.",
-		pkg: "./hub", bench: "^BenchmarkGrowth$", benchtime: "1x",
+		pkg: "./hub", bench: "^BenchmarkDeliver$/-viewers$/^wshub$", benchtime: "1x",
 		columns: []string{"cpu-s/M", "deliveries/s"}, axis: "viewers",
 	},
 	{

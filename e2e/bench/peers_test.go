@@ -9,7 +9,6 @@ import (
 	"time"
 
 	twitterstream "github.com/fallenstedt/twitter-stream"
-	"github.com/fallenstedt/twitter-stream/httpclient"
 	"github.com/g8rswimmer/go-twitter/v2"
 	"github.com/michimani/gotwi"
 	"github.com/michimani/gotwi/tweet/filteredstream"
@@ -78,7 +77,7 @@ type twitterRule struct {
 // gotwiClient reads as gotwi's own example does. Its host is fixed.
 func gotwiClient(e errand) (r report, err error) {
 	client, err := gotwi.NewClientWithAccessToken(&gotwi.NewClientWithAccessTokenInput{
-		HTTPClient:  &http.Client{Transport: redirected{e.Addr}},
+		HTTPClient:  &http.Client{Transport: redirected{e.Addr, http.DefaultTransport}},
 		AccessToken: "any",
 	})
 	if err != nil {
@@ -100,18 +99,22 @@ func gotwiClient(e errand) (r report, err error) {
 }
 
 // redirected sends every request to addr.
-type redirected struct{ addr string }
+type redirected struct {
+	addr string
+	by   http.RoundTripper
+}
 
 func (t redirected) RoundTrip(req *http.Request) (*http.Response, error) {
 	req = req.Clone(req.Context())
 	req.URL.Scheme, req.URL.Host = "http", t.addr
-	return http.DefaultTransport.RoundTrip(req)
+	return t.by.RoundTrip(req)
 }
 
-// fallenstedt reads as its own example does: it decodes in the hook.
+// fallenstedt reads as its own example does: it decodes in the hook. Its host is
+// fixed, and so is its client.
 func fallenstedt(e errand) (r report, err error) {
+	http.DefaultTransport = redirected{e.Addr, http.DefaultTransport}
 	api := twitterstream.NewTwitterStream("any")
-	httpclient.Endpoints["stream"] = "http://" + e.Addr + "/2/tweets/search/stream"
 	type message struct {
 		Data struct {
 			ID   string `json:"id"`

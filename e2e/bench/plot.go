@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // plot draws the first column over what grows, whose axis is logarithmic. The other
@@ -15,7 +16,8 @@ func (t table) plot(rows rows) []byte {
 	type point struct{ x, y float64 }
 	var points []point
 	for _, r := range rows {
-		x, err := strconv.ParseFloat(r.name, 64)
+		amount := r.name[:len(r.name)-len(strings.TrimLeft(r.name, "0123456789"))] // 100-viewers
+		x, err := strconv.ParseFloat(amount, 64)
 		if v := r.values[t.columns[0]]; err == nil && len(v) > 0 {
 			slices.Sort(v)
 			points = append(points, point{x, median(v)})

@@ -56,7 +56,7 @@ func TestNumber(t *testing.T) {
 
 func TestPlot(t *testing.T) {
 	var r rows
-	for name, v := range map[string]float64{"1": 2, "20": 1} {
+	for name, v := range map[string]float64{"1": 2, "20-viewers/wshub": 1, "none": 3} {
 		r.add(name, "cpu-s/M", v)
 	}
 	got := string(table{title: "Growth", columns: []string{"cpu-s/M"}, axis: "sinks"}.plot(r))
