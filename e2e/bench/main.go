@@ -1,6 +1,7 @@
 // Bench measures the library beside its peers and prints one table, in Markdown.
 //
-//	cd e2e/xclients && npm ci && cd .. # once, for the peers in JavaScript
+//	cd e2e
+//	npm ci --prefix xclients && npm ci --prefix hub # once, for the peers in JavaScript
 //	go run ./bench
 //
 // Each row is a Go benchmark, run -runs times in turn with the others of its
@@ -85,7 +86,7 @@ var tables = []table{
 	},
 	{
 		title: "Growth with the viewers", note: "CPU for a million deliveries, by viewers in another process.",
-		pkg: "./hub", bench: "^BenchmarkDeliver$/-viewers$/^wshub$", benchtime: "1x",
+		pkg: "./hub", bench: "^BenchmarkGrowth$", benchtime: "1x",
 		columns: []string{"cpu-s/M", "deliveries/s"}, axis: "viewers",
 	},
 	{

@@ -1,0 +1,18 @@
+package hub_test
+
+import (
+	"strconv"
+	"testing"
+)
+
+// BenchmarkGrowth is what a delivery costs the hub, by the number of viewers. An op
+// is a million deliveries.
+func BenchmarkGrowth(b *testing.B) {
+	for _, n := range []int{1, 10, 100, 1000, 5000} {
+		b.Run(strconv.Itoa(n), func(b *testing.B) {
+			for range b.N {
+				deliver(b, newHub(), n, 1_000_000)
+			}
+		})
+	}
+}
