@@ -41,7 +41,9 @@ func BenchmarkIntake(b *testing.B) {
 				b.ReportMetric(r.CPU.Seconds()/(float64(c.posts)/1e6), "cpu-s/M")
 				b.ReportMetric(float64(r.Posts)/took.Seconds(), "posts/s")
 				b.ReportMetric(float64(c.posts-r.Posts)/float64(c.posts)*100, "lost-%")
-				b.ReportMetric(float64(r.Mallocs)/float64(c.posts), "allocs/post")
+				if r.Mallocs > 0 { // Node does not tell
+					b.ReportMetric(float64(r.Mallocs)/float64(c.posts), "allocs/post")
+				}
 				b.ReportMetric(float64(r.Peak)/(1<<20), "peak-MiB")
 				b.ReportMetric(0, "ns/op")
 				if c.Reader == "tweetstream" && (r.Posts != c.posts || r.Missing+r.Again > 0 || r.Lost > 0) {

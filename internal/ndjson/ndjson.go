@@ -33,7 +33,13 @@ type Reader struct {
 	TooLong func(number, length int)
 }
 
-const minBuffer, maxIdle = 64 << 10, 100
+const maxIdle = 100
+
+// A read is as long as minBuffer, and up to fullBuffer while there is more than
+// that to be read. What comes in one read goes to the log together, in one commit of
+// a journal: from a stream as fast as it goes to a file, a viewer and a journal it
+// takes 17 s of CPU for a million Posts, and would take 33 with 64 KiB.
+const minBuffer, fullBuffer = 64 << 10, 256 << 10
 
 // NewReader returns a Reader of lines of up to limit bytes.
 func NewReader(src io.Reader, limit int) *Reader {
@@ -80,9 +86,20 @@ func (r *Reader) Next() ([][]byte, error) {
 	}
 	last += r.n
 	r.split(r.buf[:last+1])
-	r.n = copy(r.buf, r.buf[last+1:end])
-	if len(r.buf) > minBuffer && r.n < minBuffer {
-		r.buf = append(make([]byte, 0, minBuffer), r.buf[:minBuffer]...) // after a long line
+	rest := r.buf[last+1 : end]
+	size := len(r.buf)
+	switch {
+	case end == size && size < fullBuffer:
+		size *= 2
+	case end < size/4:
+		size = max(size/2, minBuffer)
+	}
+	size = min(size, fullBuffer) // after a long line
+	if size != len(r.buf) && len(rest) < size {
+		r.buf = append(make([]byte, 0, size), rest...)[:size]
+		r.n = len(rest)
+	} else {
+		r.n = copy(r.buf, rest)
 	}
 	return r.lines, nil
 }
