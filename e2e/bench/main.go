@@ -57,7 +57,7 @@ var tables = []table{
 	{
 		title: "The record", note: "143,199 Posts a second for a minute into a synced file, a hub with one viewer and a sink that checks the order. X and the viewer share the machine.",
 		pkg: "./bench", bench: "^BenchmarkRecord$", benchtime: "60x",
-		columns: []string{"cpu-s/M", "posts/s", "lost-%", "latest-ms", "allocs/post", "peak-MiB"},
+		columns: []string{"cpu-s/M", "posts/s", "lost-%", "latest-ms", "load-cpu-s/M", "allocs/post", "peak-MiB"},
 	},
 	{
 		title: "The same with the log on disk", note: "As fast as it goes.",

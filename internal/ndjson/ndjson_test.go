@@ -187,3 +187,43 @@ func (p *pieces) Read(b []byte) (int, error) {
 	p.data = p.data[n:]
 	return n, nil
 }
+
+// Reads grow while they are filled, and shrink when there is little to be read.
+func TestReadsGrow(t *testing.T) {
+	src := &measured{of: 1 << 20}
+	r := ndjson.NewReader(src, 100)
+	for range 10 {
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := src.asked[0]; got != 64<<10 {
+		t.Errorf("the first read is of %d bytes, want 64 KiB", got)
+	}
+	if got := src.asked[9]; got > 256<<10 || got < 200<<10 {
+		t.Errorf("filled reads grow to %d bytes, want about 256 KiB", got)
+	}
+	src.of = 10
+	for range 10 {
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := src.asked[19]; got > 64<<10 {
+		t.Errorf("after short reads they are of %d bytes, want 64 KiB", got)
+	}
+}
+
+// measured gives up to so many bytes a read, in short lines, and notes how many it
+// was asked for.
+type measured struct {
+	of    int
+	asked []int
+}
+
+func (m *measured) Read(p []byte) (int, error) {
+	m.asked = append(m.asked, len(p))
+	n := min(m.of, len(p))
+	copy(p[:n], bytes.Repeat([]byte("line\n"), n/5+1))
+	return n, nil
+}
