@@ -30,6 +30,16 @@ func many(t testing.TB, from, n int) (tweets []*tweetstream.Tweet) {
 	return tweets
 }
 
+// permanent reports whether an error is tweetstream.Permanent's.
+func permanent(err error) bool {
+	for e := err; e != nil; e = errors.Unwrap(e) {
+		if reflect.TypeOf(e) == reflect.TypeOf(tweetstream.Permanent(err)) {
+			return true
+		}
+	}
+	return false
+}
+
 // refused checks that the error asks for the whole batch again, and shows no Post.
 func refused(t *testing.T, err error) {
 	t.Helper()
@@ -37,11 +47,8 @@ func refused(t *testing.T, err error) {
 		t.Error("the batch is delivered, want an error")
 		return
 	}
-	permanent := reflect.TypeOf(tweetstream.Permanent(err))
-	for e := err; e != nil; e = errors.Unwrap(e) {
-		if reflect.TypeOf(e) == permanent || errors.As(e, new(*tweetstream.TweetError)) {
-			t.Errorf("the Posts are blamed: %v", err)
-		}
+	if permanent(err) || errors.As(err, new(*tweetstream.TweetError)) {
+		t.Errorf("the Posts are blamed: %v", err)
 	}
 	if strings.Contains(err.Error(), "CANARY") {
 		t.Errorf("the error shows a Post: %v", err)

@@ -21,14 +21,23 @@ import (
 )
 
 // child names the environment variable that makes the test binary the program that
-// is killed.
+// is killed, or with "migrate" one that opens the database and ends.
 const child = "SQL_CHILD"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(child) == "" {
+	var err error
+	switch os.Getenv(child) {
+	case "":
 		os.Exit(m.Run())
+	case "migrate":
+		var sink *sqlsink.Sink
+		if sink, err = sqlsink.Open(context.Background(), os.Args[1], os.Args[2]); err == nil {
+			err = sink.Close()
+		}
+	default:
+		err = program(os.Args[1], os.Args[2], os.Args[3], os.Args[4])
 	}
-	if err := program(os.Args[1], os.Args[2], os.Args[3], os.Args[4]); err != nil {
+	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

@@ -71,15 +71,31 @@ func (w *work) scan(ctx context.Context, row func(*sql.Rows) error, query string
 	return rows.Err()
 }
 
+// anythingDeleted reports whether any Post or author is marked as deleted. It has
+// Delete wait until the transaction is over: the other engines' by what it reads, as
+// in deletedIDs.
+func (w *work) anythingDeleted(ctx context.Context) (any bool, err error) {
+	text := "SELECT kind FROM {prefix}deleted LIMIT 1"
+	switch w.dialect {
+	case Postgres:
+		// Delete takes it alone.
+		if _, err := w.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock_shared($1)", w.lockNumber()+1); err != nil {
+			return false, err
+		}
+	case MySQL:
+		text += " LOCK IN SHARE MODE"
+	}
+	err = w.scan(ctx, func(rows *sql.Rows) error {
+		any = true
+		var kind int64
+		return rows.Scan(&kind)
+	}, text)
+	return any, err
+}
+
 // notDeleted returns the posts that were not deleted earlier, and whose authors
 // were not.
 func (w *work) notDeleted(ctx context.Context, posts []post) ([]post, error) {
-	if w.dialect == Postgres {
-		// Delete takes it alone.
-		if _, err := w.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock_shared($1)", w.lockNumber()+1); err != nil {
-			return nil, err
-		}
-	}
 	ids, authors := make([]int64, len(posts)), make([]int64, 0, len(posts))
 	for i, p := range posts {
 		ids[i] = p.id
@@ -118,10 +134,7 @@ func (w *work) notDeleted(ctx context.Context, posts []post) ([]post, error) {
 		if p.content != nil && p.shows(gone, goneAuthors) {
 			raw := scrub(p.Raw, gone, goneAuthors)
 			p.Tweet = p.WithRaw(raw)
-			p.content = nil
-			if c, err := p.Content(); err == nil {
-				p.content = c
-			}
+			p.decode()
 		}
 		left = append(left, p)
 	}

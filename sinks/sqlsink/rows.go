@@ -21,9 +21,13 @@ import (
 type post struct {
 	*tweetstream.Tweet
 	id       int64
-	content  *tweetstream.Content // nil if the message has none
+	rules    []tweetstream.Rule // of all its messages in the batch
 	received time.Time
 	arrival  int64
+
+	// What decode finds.
+	content *tweetstream.Content // nil if the message has none
+	plain   bool                 // the engines' JSON functions take the message
 }
 
 // key returns the number that stands for an id: its own, or one below 0.
@@ -55,54 +59,71 @@ func textID(id string) any {
 // newPosts returns the posts of a batch by id, each once: the newest, which takes
 // the place of the others in the order of arrival.
 func newPosts(tweets []*tweetstream.Tweet, arrival int64) []post {
-	decode(tweets)
 	posts := make([]post, 0, len(tweets))
 	at := make(map[int64]int, len(tweets))
 	for n, t := range tweets {
-		p := post{Tweet: t, received: t.Received, arrival: arrival + int64(n)}
+		p := post{Tweet: t, rules: t.Rules, received: t.Received, arrival: arrival + int64(n)}
 		p.id, _ = key(t.ID)
 		if p.received.IsZero() || !storable(p.received) {
 			p.received = time.Now()
 		}
-		if c, err := t.Content(); err == nil {
-			p.content = c
-		}
 		if i, ok := at[p.id]; !ok {
 			at[p.id] = len(posts)
 			posts = append(posts, p)
-		} else if !p.received.Before(posts[i].received) {
-			p.arrival = posts[i].arrival
-			posts[i] = p
+		} else {
+			rules := append(slices.Clip(posts[i].rules), p.rules...)
+			if !p.received.Before(posts[i].received) {
+				p.arrival = posts[i].arrival
+				posts[i] = p
+			}
+			posts[i].rules = rules
 		}
 	}
 	slices.SortFunc(posts, func(a, b post) int { return cmp.Compare(a.id, b.id) })
 	return posts
 }
 
-// decode decodes the messages on all processors: it takes as long as the database
-// does. The tweets keep what comes of it, errors too.
-func decode(tweets []*tweetstream.Tweet) {
-	const share = 16 // for fewer no goroutine is worth its while
-	n := min(runtime.GOMAXPROCS(0), len(tweets)/share)
-	if n < 2 {
-		return // Content is called anyway
+// decode reads the message. The tweet keeps what comes of it, errors too.
+func (p *post) decode() {
+	p.content, p.plain = nil, false
+	if c, err := p.Content(); err == nil {
+		p.content, p.plain = c, plainJSON(p.Raw)
+	}
+}
+
+// A part is some posts of a batch.
+type part struct {
+	posts   []post
+	decoded sync.WaitGroup
+}
+
+// partSize is how many posts a part has: a statement for them is one of [chunks].
+const partSize = 100
+
+// parts has the posts decoded on all processors, in the order of the parts. It takes
+// about as long as the database does, which has the first of them meanwhile. The
+// caller waits for all of it with the function that is returned.
+func parts(posts []post) (all []*part, wait func()) {
+	for some := range slices.Chunk(posts, partSize) {
+		p := &part{posts: some}
+		p.decoded.Add(len(some))
+		all = append(all, p)
 	}
 	var next atomic.Int64
-	var all sync.WaitGroup
-	for range n {
-		all.Go(func() {
+	var ended sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(posts)) {
+		ended.Go(func() {
 			for {
-				end := int(next.Add(share))
-				if end-share >= len(tweets) {
+				i := int(next.Add(1)) - 1
+				if i >= len(posts) {
 					return
 				}
-				for _, t := range tweets[end-share : min(end, len(tweets))] {
-					_, _ = t.Content()
-				}
+				posts[i].decode()
+				all[i/partSize].decoded.Done()
 			}
 		})
 	}
-	all.Wait()
+	return all, ended.Wait
 }
 
 // rows are those of one table. The values have passed text, so that every engine
@@ -112,25 +133,29 @@ type rows struct {
 	rows  [][]any
 }
 
-// set is the rows of a table by key, of which the last stays.
+// set is the rows of a table by key, of which the newest stays.
 type set struct {
 	table *table
 	at    map[[2]int64]int
 	rows  [][]any
+	seen  []time.Time
 }
 
 func newSet(t *table, size int) *set {
-	return &set{table: t, at: make(map[[2]int64]int, size), rows: make([][]any, 0, size)}
+	return &set{table: t, at: make(map[[2]int64]int, size)}
 }
 
-func (s *set) add(row []any) {
+// add adds a row, or puts it in the place of one that is not newer.
+func (s *set) add(row []any, seen time.Time) {
 	k := s.key(row)
-	if i, ok := s.at[k]; ok {
-		s.rows[i] = row
-		return
+	i, ok := s.at[k]
+	switch {
+	case !ok:
+		s.at[k] = len(s.rows)
+		s.rows, s.seen = append(s.rows, row), append(s.seen, seen)
+	case !seen.Before(s.seen[i]):
+		s.rows[i], s.seen[i] = row, seen
 	}
-	s.at[k] = len(s.rows)
-	s.rows = append(s.rows, row)
 }
 
 func (s *set) key(row []any) (k [2]int64) {
@@ -150,47 +175,43 @@ func (s *set) sorted() rows {
 	return rows{s.table, s.rows}
 }
 
-// tabulate returns what a batch writes, table by table.
-func tabulate(posts []post, tweets []*tweetstream.Tweet) []rows {
-	all := rows{tweetsTable, make([][]any, 0, len(posts))}
-	users, media := newSet(usersTable, 2*len(posts)), newSet(mediaTable, len(posts))
-	noted := make(map[int64]*notes, len(posts)) // by Post
+// related is what a batch writes beside its Posts.
+type related struct {
+	users, media, rules, matched *set
+}
+
+func newRelated(posts int) *related {
+	return &related{newSet(usersTable, posts), newSet(mediaTable, posts), newSet(rulesTable, 8), newSet(tweetRulesTable, posts)}
+}
+
+// add adds what belongs to the posts, and returns their own rows.
+func (all *related) add(posts []post) rows {
+	tweets := rows{tweetsTable, make([][]any, 0, len(posts))}
 	for _, p := range posts {
-		noted[p.id] = &notes{}
-	}
-	byAge := slices.Clone(posts)
-	slices.SortStableFunc(byAge, func(a, b post) int { return a.received.Compare(b.received) })
-	for _, p := range byAge {
-		if p.content == nil {
-			continue
-		}
-		for _, u := range p.content.Users {
-			if u.ID != "" {
-				users.add(userRow(noted[p.id], u, p.received))
+		n := &notes{}
+		if p.content != nil {
+			for _, u := range p.content.Users {
+				if u.ID != "" {
+					all.users.add(userRow(n, u, p.received), p.received)
+				}
+			}
+			for i, m := range p.content.Media {
+				all.media.add(mediaRow(n, p.id, i, m, p.received), p.received)
 			}
 		}
-		for i, m := range p.content.Media {
-			media.add(mediaRow(noted[p.id], p.id, i, m, p.received))
-		}
-	}
-	// Of a Post that is in the batch twice, both have matched rules.
-	rules, matched := newSet(rulesTable, 8), newSet(tweetRulesTable, len(posts))
-	for _, t := range tweets {
-		id, _ := key(t.ID)
-		n := noted[id]
-		if n == nil {
-			continue // it is deleted
-		}
-		for _, r := range t.Rules {
+		for _, r := range p.rules {
 			k := ruleKey(r)
-			matched.add([]any{k, id})
-			rules.add(ruleRow(n, k, r, t.Received))
+			all.matched.add([]any{k, p.id}, p.received)
+			all.rules.add(ruleRow(n, k, r, p.received), p.received)
 		}
+		tweets.rows = append(tweets.rows, tweetRow(n, p))
 	}
-	for _, p := range posts {
-		all.rows = append(all.rows, tweetRow(noted[p.id], p))
-	}
-	return []rows{all, users.sorted(), media.sorted(), rules.sorted(), matched.sorted()}
+	return tweets
+}
+
+// rows returns it table by table.
+func (all *related) rows() []rows {
+	return []rows{all.users.sorted(), all.media.sorted(), all.rules.sorted(), all.matched.sorted()}
 }
 
 // ruleKey tells rules without an id by their tags.
@@ -204,9 +225,6 @@ func ruleKey(r tweetstream.Rule) int64 {
 }
 
 func ruleRow(n *notes, k int64, r tweetstream.Rule, seen time.Time) []any {
-	if !storable(seen) {
-		seen = time.Now()
-	}
 	return []any{k, n.text(textID(r.ID), short), n.text(r.Tag, short), n.orNull(r.Value, long), instant(seen)}
 }
 
@@ -217,7 +235,7 @@ func tweetRow(n *notes, p post) []any {
 		c = &tweetstream.Content{}
 	} else {
 		text = n.text(c.FullText, long)
-		if !plainJSON(p.Raw) {
+		if !p.plain {
 			n.add("json")
 		}
 	}

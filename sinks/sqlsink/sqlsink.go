@@ -153,15 +153,28 @@ func (s *Sink) Defaults() []tweetstream.SinkOption {
 // Deliver writes the tweets in one transaction. What its error means is told by
 // the package comment.
 func (s *Sink) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
-	posts := newPosts(tweets, s.arrivals.take(len(tweets)))
+	all, wait := parts(newPosts(tweets, s.arrivals.take(len(tweets))))
+	defer wait()
 	err := s.transact(ctx, func(w *work) error {
-		left, err := w.notDeleted(ctx, posts)
-		if err != nil || len(left) == 0 {
+		anything, err := w.anythingDeleted(ctx)
+		if err != nil {
 			return err
 		}
-		for _, r := range tabulate(left, tweets) {
+		others := newRelated(len(tweets))
+		for _, p := range all {
+			p.decoded.Wait()
+			if anything {
+				if p.posts, err = w.notDeleted(ctx, p.posts); err != nil {
+					return err
+				}
+			}
+			if err := w.insert(ctx, others.add(p.posts)); err != nil {
+				return err
+			}
+		}
+		for _, r := range others.rows() {
 			if err := w.insert(ctx, r); err != nil {
-				return fmt.Errorf("insert into %s: %w", r.table.name, err)
+				return err
 			}
 		}
 		return nil

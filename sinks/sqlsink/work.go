@@ -7,6 +7,7 @@ import (
 	"database/sql/driver"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"sync"
@@ -17,7 +18,8 @@ import (
 type work struct {
 	*Sink
 	conn *sql.Conn
-	tx   *sql.Tx // nil in SQLite, where database/sql can't begin an immediate one
+	tx   *sql.Tx              // nil in SQLite, where database/sql can't begin an immediate one
+	rows map[*table]*sql.Stmt // of SQLite, what inserts a row in this transaction
 }
 
 type querier interface {
@@ -84,7 +86,11 @@ func (w *work) immediately(ctx context.Context, f func(w *work) error) error {
 		return err
 	}
 	done := false
+	w.rows = map[*table]*sql.Stmt{}
 	defer func() {
+		for _, stmt := range w.rows {
+			_ = stmt.Close() // what it inserted has been told
+		}
 		if done {
 			return
 		}
@@ -206,22 +212,32 @@ func (s *Sink) lockNumber() int64 {
 }
 
 // insert writes the rows of a table.
-func (w *work) insert(ctx context.Context, r rows) error {
+func (w *work) insert(ctx context.Context, r rows) (err error) {
 	if len(r.rows) == 0 {
 		return nil
 	}
 	switch w.dialect {
 	case Postgres:
-		_, err := w.tx.ExecContext(ctx, r.table.insertPostgres(w.prefix), r.arrays()...)
-		return err
+		_, err = w.tx.ExecContext(ctx, r.table.insertPostgres(w.prefix), r.arrays()...)
 	case MySQL:
-		return w.insertMySQL(ctx, r)
+		err = w.insertMySQL(ctx, r)
+	case SQLite:
+		err = w.insertSQLite(ctx, r)
 	}
-	stmt, err := w.conn.PrepareContext(ctx, r.table.insertSQLite(w.prefix))
 	if err != nil {
-		return err
+		return fmt.Errorf("insert into %s: %w", r.table.name, err)
 	}
-	defer stmt.Close()
+	return nil
+}
+
+func (w *work) insertSQLite(ctx context.Context, r rows) (err error) {
+	stmt := w.rows[r.table]
+	if stmt == nil {
+		if stmt, err = w.conn.PrepareContext(ctx, r.table.insertSQLite(w.prefix)); err != nil {
+			return err
+		}
+		w.rows[r.table] = stmt
+	}
 	args := make([]any, len(r.table.columns))
 	for _, row := range r.rows {
 		for i, v := range row {

@@ -1,28 +1,28 @@
 -- Posts, each once. A time is when it happened, in microseconds since 1970.
 CREATE TABLE {prefix}tweets (
-	id integer PRIMARY KEY,           -- X's id; below 0 where that is no number of 63 bits
-	text_id text,                    -- the id as it came, where id is below 0
+	id integer PRIMARY KEY,             -- X's id; below 0 where that is no number of 63 bits
+	text_id text,                       -- the id as it came, where id is below 0
 	author_id integer,
 	conversation_id integer,
 	reposted_id integer,
 	quoted_id integer,
 	replied_to_id integer,
-	edit_of integer,                  -- the first version of an edited Post; NULL for that itself
+	edit_of integer,                    -- the first version of an edited Post; NULL for that itself
 	created_at integer,
 	received_at integer NOT NULL,
-	arrival integer NOT NULL,         -- grows from Post to Post, in the order in which they came
-	recovered integer NOT NULL,      -- asked for again after a gap
+	arrival integer NOT NULL,           -- grows from Post to Post, in the order in which they came
+	recovered integer NOT NULL,         -- asked for again after a gap
 	lang text,
 	possibly_sensitive integer NOT NULL,
-	text text,                       -- the full text, of a repost the original's
+	text text,                          -- the full text, of a repost the original's
 	replies integer NOT NULL,
 	reposts integer NOT NULL,
 	likes integer NOT NULL,
 	quotes integer NOT NULL,
 	bookmarks integer NOT NULL,
 	impressions integer NOT NULL,
-	note text,                       -- what could not be indexed; NULL if all was
-	raw blob NOT NULL               -- the message as X sent it
+	note text,                          -- what could not be indexed; NULL if all was
+	raw blob NOT NULL                   -- the message as X sent it
 );
 
 CREATE INDEX {prefix}tweets_created_at ON {prefix}tweets (created_at);

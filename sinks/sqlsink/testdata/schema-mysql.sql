@@ -2,28 +2,28 @@ CREATE TABLE x_tweetstream_schema (version bigint NOT NULL);
 
 -- Posts, each once. A time is when it happened, in microseconds.
 CREATE TABLE IF NOT EXISTS x_tweets (
-	id bigint PRIMARY KEY,           -- X's id; below 0 where that is no number of 63 bits
-	text_id varchar(255),                    -- the id as it came, where id is below 0
+	id bigint PRIMARY KEY,              -- X's id; below 0 where that is no number of 63 bits
+	text_id varchar(255),               -- the id as it came, where id is below 0
 	author_id bigint,
 	conversation_id bigint,
 	reposted_id bigint,
 	quoted_id bigint,
 	replied_to_id bigint,
-	edit_of bigint,                  -- the first version of an edited Post; NULL for that itself
+	edit_of bigint,                     -- the first version of an edited Post; NULL for that itself
 	created_at datetime(6),
 	received_at datetime(6) NOT NULL,
-	arrival bigint NOT NULL,         -- grows from Post to Post, in the order in which they came
-	recovered boolean NOT NULL,      -- asked for again after a gap
+	arrival bigint NOT NULL,            -- grows from Post to Post, in the order in which they came
+	recovered boolean NOT NULL,         -- asked for again after a gap
 	lang varchar(255),
 	possibly_sensitive boolean NOT NULL,
-	text mediumtext,                       -- the full text, of a repost the original's
+	text mediumtext,                    -- the full text, of a repost the original's
 	replies bigint NOT NULL,
 	reposts bigint NOT NULL,
 	likes bigint NOT NULL,
 	quotes bigint NOT NULL,
 	bookmarks bigint NOT NULL,
 	impressions bigint NOT NULL,
-	note varchar(255),                       -- what could not be indexed; NULL if all was
+	note varchar(255),                  -- what could not be indexed; NULL if all was
 	raw longblob NOT NULL,              -- the message as X sent it
 	INDEX tweets_created_at (created_at),
 	INDEX tweets_arrival (arrival),

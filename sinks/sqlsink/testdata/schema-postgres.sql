@@ -2,29 +2,29 @@ CREATE TABLE x_tweetstream_schema (version bigint NOT NULL);
 
 -- Posts, each once. A time is when it happened, in microseconds.
 CREATE TABLE x_tweets (
-	id bigint PRIMARY KEY,           -- X's id; below 0 where that is no number of 63 bits
-	text_id text,                    -- the id as it came, where id is below 0
+	id bigint PRIMARY KEY,              -- X's id; below 0 where that is no number of 63 bits
+	text_id text,                       -- the id as it came, where id is below 0
 	author_id bigint,
 	conversation_id bigint,
 	reposted_id bigint,
 	quoted_id bigint,
 	replied_to_id bigint,
-	edit_of bigint,                  -- the first version of an edited Post; NULL for that itself
+	edit_of bigint,                     -- the first version of an edited Post; NULL for that itself
 	created_at timestamptz,
 	received_at timestamptz NOT NULL,
-	arrival bigint NOT NULL,         -- grows from Post to Post, in the order in which they came
-	recovered boolean NOT NULL,      -- asked for again after a gap
+	arrival bigint NOT NULL,            -- grows from Post to Post, in the order in which they came
+	recovered boolean NOT NULL,         -- asked for again after a gap
 	lang text,
 	possibly_sensitive boolean NOT NULL,
-	text text,                       -- the full text, of a repost the original's
+	text text,                          -- the full text, of a repost the original's
 	replies bigint NOT NULL,
 	reposts bigint NOT NULL,
 	likes bigint NOT NULL,
 	quotes bigint NOT NULL,
 	bookmarks bigint NOT NULL,
 	impressions bigint NOT NULL,
-	note text,                       -- what could not be indexed; NULL if all was
-	raw bytea NOT NULL               -- the message as X sent it
+	note text,                          -- what could not be indexed; NULL if all was
+	raw bytea NOT NULL                  -- the message as X sent it
 );
 
 CREATE INDEX x_tweets_created_at ON x_tweets (created_at);

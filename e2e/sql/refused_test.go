@@ -1,0 +1,236 @@
+package sql_test
+
+import (
+	"database/sql"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/tweetstream-go/tweetstream/sinks/sqlsink"
+)
+
+// A table that is dropped under the sink is the database's fault, and when it is
+// there again the same batch goes in.
+func TestTableDropped(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine) {
+		s, db := e.open(t, e.newDatabase(t))
+		if err := s.Deliver(t.Context(), many(t, 1, 10)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Exec("DROP TABLE rules"); err != nil {
+			t.Fatal(err)
+		}
+		err := s.Deliver(t.Context(), many(t, 100, 10))
+		if refused(t, err); e.dialect != sqlsink.SQLite && !strings.Contains(err.Error(), "a table is missing") {
+			t.Errorf("Deliver() = %v, want that a table is missing", err)
+		}
+		if all, err := stored(db); err != nil || len(all) != 10 {
+			t.Errorf("%d Posts are there, %v, want 10", len(all), err)
+		}
+		schema, err := sqlsink.Schema(e.dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, text := range strings.Split(schema, "\n\n") {
+			if strings.Contains(text, " rules ") {
+				if _, err := db.Exec(text); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := s.Deliver(t.Context(), many(t, 100, 10)); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := stored(db); err != nil || len(all) != 20 {
+			t.Errorf("%d Posts are there, %v, want 20", len(all), err)
+		}
+	})
+}
+
+// A password that is refused is shown by no error, and the error says what is wrong.
+func TestWrongPassword(t *testing.T) {
+	const canary = "CANARYpasswordCANARY"
+	onEach(t, func(t *testing.T, e engine) {
+		if e.dialect == sqlsink.SQLite {
+			t.Skip("a file asks for no password")
+		}
+		db := e.look(t, e.newDatabase(t))
+		name := fmt.Sprintf("somebody_%d_%d", os.Getpid(), databases.Add(1))
+		made, gone := "CREATE USER "+name+" IDENTIFIED BY 'another'", "DROP USER "+name
+		dsn := strings.Replace(e.admin, "root@", name+":"+canary+"@", 1)
+		if e.dialect == sqlsink.Postgres {
+			// The server trusts all on this machine: a user that is not there is refused too.
+			made, gone = "SELECT 1", "SELECT 1"
+			dsn = strings.Replace(e.admin, "postgres@", name+":"+canary+"@", 1)
+		}
+		if _, err := db.Exec(made); err != nil {
+			t.Fatal(err)
+		}
+		defer db.Exec(gone)
+		s, err := sqlsink.Open(t.Context(), e.driver, dsn)
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "user or password is refused") || strings.Contains(err.Error(), canary) {
+			t.Errorf("Open() = %v, want that user or password is refused", err)
+		}
+	})
+}
+
+// A database that is not there is said so.
+func TestMissingDatabase(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine) {
+		e.newDatabase(t) // the server is there
+		dsn := e.dsn("tweetstream_nothing")
+		if e.dialect == sqlsink.SQLite {
+			dsn = e.dsn("/nowhere/posts.db")
+		}
+		s, err := sqlsink.Open(t.Context(), e.driver, dsn)
+		if err == nil {
+			s.Close()
+		}
+		if err == nil || !strings.Contains(err.Error(), "the database is missing") {
+			t.Errorf("Open() = %v, want that the database is missing", err)
+		}
+	})
+}
+
+// Where values are too large for a statement, it takes fewer rows; one by itself
+// that is too large is the Post's fault.
+func TestMaxAllowedPacket(t *testing.T) {
+	if !long() {
+		t.Skip("it starts a server of its own: TWEETSTREAM_E2E=1")
+	}
+	e := engines[1]
+	own := e.own(t)
+	db := e.look(t, own.dsn)
+	if _, err := db.Exec("SET GLOBAL max_allowed_packet = 65536"); err != nil {
+		t.Fatal(err)
+	}
+	// It goes for those who connect from now on. The batch has 600 kB.
+	s, err := sqlsink.Open(t.Context(), e.driver, own.dsn+"?maxAllowedPacket=0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Deliver(t.Context(), many(t, 1, 300)); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := stored(db); err != nil || len(all) != 300 {
+		t.Errorf("%d Posts are there, %v, want 300", len(all), err)
+	}
+}
+
+// A disk that is full keeps the batch back, and lets it in when there is room again.
+func TestDiskFull(t *testing.T) {
+	e := engines[len(engines)-1]
+	// SQLite's own limit ends as a disk does, with the same code.
+	pool, err := sql.Open(e.driver, e.newDatabase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer pool.Close()
+	pool.SetMaxOpenConns(1)
+	small, err := sqlsink.New(t.Context(), pool, e.dialect)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pages int
+	if err := pool.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
+		t.Fatal(err)
+	}
+	limit := func(n int) {
+		t.Helper()
+		if err := pool.QueryRow(fmt.Sprintf("PRAGMA max_page_count = %d", n)).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+	}
+	limit(pages + 2)
+	err = small.Deliver(t.Context(), many(t, 1000, 100))
+	if refused(t, err); !strings.Contains(err.Error(), "the disk is full") {
+		t.Errorf("Deliver() = %v, want that the disk is full", err)
+	}
+	if all, err := stored(pool); err != nil || len(all) != 0 {
+		t.Errorf("%d Posts are there, %v, want none", len(all), err)
+	}
+	limit(1_000_000)
+	if err := small.Deliver(t.Context(), many(t, 1000, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := stored(pool); err != nil || len(all) != 100 {
+		t.Errorf("%d Posts are there, %v, want 100", len(all), err)
+	}
+}
+
+// Ten processes that start together make the tables once.
+func TestMigrateProcesses(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine) {
+		dsn := e.newDatabase(t)
+		exe, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []*exec.Cmd
+		for range 10 {
+			c := exec.Command(exe, e.driver, dsn)
+			c.Env = append(os.Environ(), child+"=migrate")
+			c.Stderr = new(strings.Builder)
+			if err := c.Start(); err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, c)
+		}
+		for _, c := range all {
+			if err := c.Wait(); err != nil {
+				t.Errorf("%v: %s", err, c.Stderr)
+			}
+		}
+		var rows, version int
+		if err := e.look(t, dsn).QueryRow("SELECT count(*), max(version) FROM tweetstream_schema").Scan(&rows, &version); err != nil || rows != 1 || version != 1 {
+			t.Errorf("%d rows of version %d, %v, want 1 of version 1", rows, version, err)
+		}
+	})
+}
+
+// What an engine says of a value, and what it quotes of it, is no part of an error. A
+// value that it refuses is the Post's fault; anything else is not.
+func TestErrorsQuoteNothing(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine) {
+		var trigger []string
+		switch e.dialect {
+		case sqlsink.Postgres:
+			trigger = []string{
+				"CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused: %', NEW.text USING ERRCODE = '{state}'; END $$",
+				"CREATE TRIGGER refuse BEFORE INSERT ON tweets FOR EACH ROW WHEN (NEW.id = 5) EXECUTE FUNCTION refuse()",
+			}
+		case sqlsink.MySQL:
+			trigger = []string{"CREATE TRIGGER refuse BEFORE INSERT ON tweets FOR EACH ROW BEGIN DECLARE said varchar(100); " +
+				"IF NEW.id = 5 THEN SET said = left(NEW.text, 100); SIGNAL SQLSTATE '{state}' SET MESSAGE_TEXT = said, MYSQL_ERRNO = {number}; END IF; END"}
+		default:
+			t.Skip("SQLite quotes no values")
+		}
+		for _, c := range []struct {
+			state, number string
+			permanent     bool
+		}{{"22001", "1406", true}, {"45000", "1644", false}} {
+			s, db := e.open(t, e.newDatabase(t))
+			for _, text := range trigger {
+				if _, err := db.Exec(strings.NewReplacer("{state}", c.state, "{number}", c.number).Replace(text)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			err := s.Deliver(t.Context(), many(t, 1, 10))
+			if err == nil || strings.Contains(err.Error(), "CANARY") {
+				t.Errorf("%s: Deliver() = %v, want an error that shows no Post", c.state, err)
+			}
+			if got := permanent(err); got != c.permanent {
+				t.Errorf("%s: Deliver() = %v, permanent: %v, want %v", c.state, err, got, c.permanent)
+			}
+			if all, err := stored(db); err != nil || len(all) != 0 {
+				t.Errorf("%d Posts are there, %v, want none", len(all), err)
+			}
+		}
+	})
+}
