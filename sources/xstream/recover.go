@@ -51,9 +51,12 @@ const (
 	margin = 5 * time.Second
 	// lastSlice is how much is asked for again once it has settled.
 	lastSlice = 2 * time.Minute
-	// longSlice is asked for at once, or less if it would bring too much.
+	// longSlice is asked for at once, or less if it would bring too much: the log
+	// takes what a slice brings in one go.
 	longSlice  = 15 * time.Minute
 	sliceReads = 5_000
+	// firstSlice is asked for when nobody knows how much a slice would bring.
+	firstSlice = 5 * time.Second
 	// backfillTakes is how long X is given to send what it was asked for again.
 	backfillTakes = time.Minute
 	// mostCuts is how often a page is bought that does not come to its end.
@@ -122,6 +125,9 @@ type filler struct {
 	*position
 	resets time.Time // by X's clock: no more requests are allowed before
 	only   []tweetstream.Rule
+
+	seen  float64       // Posts a second in the slice before; 0 if there was none
+	asked time.Duration // how long that slice was
 }
 
 var (
@@ -192,6 +198,8 @@ func (f *filler) fill(ctx context.Context, g *gap) error {
 			return err
 		default:
 			first = false
+			f.asked = s.to.Sub(s.from)
+			f.seen = float64(max(len(found), 1)) / f.asked.Seconds()
 		}
 	}
 	return ctx.Err()
@@ -249,9 +257,17 @@ func (f *filler) next(g *gap) (s slice, wait time.Duration) {
 		}
 		s.from, g.asked = g.since, time.Time{}
 	}
+	reads := max(min(sliceReads, s.most/2), rules*largestPage/2)
+	during := func(r float64) time.Duration { // it takes until there are so many
+		return min(longSlice, max(time.Second, time.Duration(float64(reads)/r*float64(time.Second))))
+	}
 	if r := f.rate.perSecond(time.Now()); r > 0 {
-		reads := max(min(sliceReads, s.most/2), rules*largestPage/2)
-		s.length = min(longSlice, max(time.Second, time.Duration(float64(reads)/r*float64(time.Second))))
+		s.length = during(r)
+	} else if s.most > sliceReads { // else so many can't come
+		s.length = firstSlice
+		if f.seen > 0 {
+			s.length = max(time.Second, min(during(f.seen), 4*f.asked))
+		}
 	}
 	s.to = minTime(s.from.Add(s.length), g.until)
 	if tail := g.until.Add(-lastSlice); s.from.Before(tail) {

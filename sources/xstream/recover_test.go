@@ -817,6 +817,64 @@ func TestRecoveryIsThrifty(t *testing.T) {
 	})
 }
 
+// By default it is 15 minutes and 1,000 Posts that are asked for again, and what lies
+// beyond is named.
+func TestRecoveryByDefault(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Rate(2), xtest.Topics("coop"))
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals)...)
+		after(time.Minute)
+		s.stop()
+		since := s.heard()
+		after(20 * time.Minute)
+		s = start(t, s.state, xstream.Token("secret"), append(opts, originals)...)
+		after(2 * time.Minute)
+		s.stop()
+		st := s.Stats()
+		if len(st.LastGaps) != 2 || !st.LastGaps[0].Since.Equal(since) || st.LastGaps[0].Lost != "it is longer ago than 15m0s" || st.LastGaps[1].Lost != "more than 1000 Posts for one gap are not asked for" {
+			t.Errorf("gaps: %+v", st.LastGaps)
+		}
+		if length := st.LastGaps[0].Until.Sub(since); length < 5*time.Minute || length > 5*time.Minute+2*time.Second {
+			t.Errorf("%v are longer ago than 15 minutes, want 5 minutes", length)
+		}
+		if n := int(st.Recovered - st.Known); n > 1000 || n < 900 {
+			t.Errorf("%d Posts bought, want up to 1,000", n)
+		}
+	})
+}
+
+// However many Posts a gap has, the log gets them in portions that it can hold, also
+// when no life of the program was long enough to know their rate.
+func TestALargeGapComesInPortions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Rate(20), xtest.Faults("limits=none"))
+		defer x.Close()
+		src, err := xstream.New(xstream.Token("secret"), append(opts, originals, xstream.Recover(time.Hour, 1_000_000))...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals)...) // X begins to make Posts
+		after(time.Second)
+		s.stop()
+		after(6 * time.Minute)
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+		defer cancel()
+		seen, largest := map[string]bool{}, 0
+		state := fmt.Sprintf(`{"source":"xstream","heard":%q}`, xclock().Add(-6*time.Minute).Format(time.RFC3339Nano))
+		err = src.Stream(ctx, []byte(state), func(_ context.Context, tweets []*tweetstream.Tweet, _ []byte) error {
+			largest = max(largest, len(tweets))
+			for _, t := range tweets {
+				seen[t.ID] = true
+			}
+			return nil
+		})
+		if err != nil || len(seen) < 6*60*20 || largest > 4_000 {
+			t.Errorf("Stream() = %v; %d Posts, want all %d of 6 minutes, and not %d at once", err, len(seen), 6*60*20, largest)
+		}
+	})
+}
+
 // A gap that grows while search is asked may be filled with more Posts than when it
 // was asked.
 func TestTheLimitGrowsWithTheGap(t *testing.T) {
