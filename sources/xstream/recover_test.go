@@ -236,7 +236,7 @@ func TestGapsThatStay(t *testing.T) {
 		lost   uint64
 		got    int // of the 60 Posts that were missed, at most
 	}{
-		"longer ago":     {[]xstream.Option{originals, xstream.Recover(30*time.Second, 1000)}, nil, []string{"longer ago than 30s", "streamer recover --since 2026-01-01T00:0", "posts_about=3", "cost_about=$0.1"}, 1, 50},
+		"longer ago":     {[]xstream.Option{originals, xstream.Recover(30*time.Second, 1000)}, nil, []string{"longer ago than 30s", `msg="a gap stays: what X sent then is not here" since=2026-01-01T00:0`, " until=2026-01-01T00:0", "streamer recover --since 2026-01-01T00:0", "posts_about=3", "cost_about=$0.1"}, 1, 50},
 		"too many":       {[]xstream.Option{originals, xstream.Recover(time.Hour, 20)}, nil, []string{"more than 20 Posts", "streamer recover"}, 1, 20},
 		"off":            {[]xstream.Option{originals, xstream.Recover(0, 0)}, nil, []string{"recovery is off", "streamer recover"}, 1, 0},
 		"no search":      {[]xstream.Option{originals}, &xtest.Response{Status: 403, Body: `{"title":"Forbidden","detail":"no search"}`}, []string{"no search", "streamer recover"}, 1, 0},
