@@ -37,8 +37,8 @@ const maxIdle = 100
 
 // A read is as long as minBuffer, and up to fullBuffer while there is more than
 // that to be read. What comes in one read goes to the log together, in one commit of
-// a journal: from a stream as fast as it goes to a file, a viewer and a journal it
-// takes 17 s of CPU for a million Posts, and would take 33 with 64 KiB.
+// a journal: to a file, a viewer and a journal 54,000 Posts a second go at 20 s of CPU
+// a million, and with 64 KiB 30,000 at 33.
 const minBuffer, fullBuffer = 64 << 10, 256 << 10
 
 // NewReader returns a Reader of lines of up to limit bytes.
