@@ -76,6 +76,11 @@ func TestMain(m *testing.M) {
 		if err = json.Unmarshal([]byte(os.Getenv(errandVariable)), &e); err == nil {
 			err = e.run()
 		}
+	case os.Getenv(feedVariable) != "":
+		var f feed
+		if err = json.Unmarshal([]byte(os.Getenv(feedVariable)), &f); err == nil {
+			err = f.run()
+		}
 	default:
 		os.Exit(m.Run())
 	}
@@ -173,7 +178,11 @@ func (e errand) dial() (*net.TCPConn, error) {
 				return nil, err
 			}
 		}
-		if _, err := ws.ReadFrame(r); err != nil {
+		h, err := ws.ReadHeader(r)
+		if err != nil {
+			return nil, err
+		}
+		if _, err := io.CopyN(io.Discard, r, h.Length); err != nil {
 			return nil, err
 		}
 	}

@@ -2,6 +2,7 @@ package wshub
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
 	"errors"
 	"time"
@@ -9,9 +10,9 @@ import (
 	"github.com/tweetstream-go/tweetstream"
 )
 
-// A History is a store of the Posts that the hub has shown, such as a database
-// or a journal, for viewers who come back after what the hub keeps itself. See
-// [Resume] and [JournalHistory].
+// A History is a store of the Posts that the hub has shown, for viewers who come
+// back after what the hub keeps itself: a sink of package sqlsink, or what
+// [JournalHistory] makes of a journal. See [Resume].
 type History interface {
 	// After returns Posts that stand behind the one with this id, in the order
 	// in which the hub gets them, oldest first, max at the most. None, without
@@ -25,8 +26,9 @@ type History interface {
 	After(ctx context.Context, id string, max int) ([]*tweetstream.Tweet, error)
 }
 
-// ErrUnknown is what [History] returns for an id that it does not have.
-var ErrUnknown = errors.New("wshub: the id is not known")
+// ErrUnknown is what a [History] returns for an id that it does not have. It is
+// that of package database/sql, so that the sink of a database is a History.
+var ErrUnknown = sql.ErrNoRows
 
 const (
 	// historyPage is how many Posts are asked for at a time.
