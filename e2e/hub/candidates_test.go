@@ -73,7 +73,7 @@ func (l *local) memory() float64 {
 		runtime.GC()
 	}
 	runtime.ReadMemStats(&m)
-	return float64(m.HeapInuse + m.StackInuse)
+	return float64(m.HeapAlloc + m.StackInuse)
 }
 
 // hub is this project's.

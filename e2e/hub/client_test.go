@@ -86,7 +86,7 @@ func (s *stage) now() *wshub.Hub {
 
 // open begins with a new hub, which has nothing but what the history has.
 func (s *stage) open() {
-	hub, err := wshub.New(wshub.Resume(s))
+	hub, err := wshub.New(wshub.Resume(s), wshub.Compress())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -109,7 +109,7 @@ func (s *stage) post(n int) {
 	hub, from := s.hub, len(s.history)+1
 	var tweets []*tweetstream.Tweet
 	for i := from; i < from+n; i++ {
-		t := &tweetstream.Tweet{ID: strconv.Itoa(i), Raw: fmt.Appendf(nil, `{"data":{"id":"%d","text":"Grüße %d"}}`, i, i)}
+		t := &tweetstream.Tweet{ID: strconv.Itoa(i), Raw: fmt.Appendf(nil, `{"data":{"id":"%d","text":"%s%d"}}`, i, strings.Repeat("Grüße ", 50), i)}
 		if i%2 == 0 {
 			t.Rules = []tweetstream.Rule{{Tag: "even"}}
 		}
@@ -212,7 +212,9 @@ func TestNode(t *testing.T) {
 	needNode(t)
 	s := newStage(t)
 	s.post(2000)
-	saying(t, "node", "ws.mjs", strings.Replace(s.URL, "http", "ws", 1)+"/feed?replay=2000", "2000")
+	for _, query := range []string{"?replay=2000", "?replay=2000&compressed"} {
+		saying(t, "node", "ws.mjs", strings.Replace(s.URL, "http", "ws", 1)+"/feed"+query, "2000")
+	}
 }
 
 // client.js in node, and in browsers. What it is to do stands in scenario.js.

@@ -51,7 +51,6 @@ type errand struct {
 	Path     string
 	Hello    []string // messages that a viewer sends at first, or "": each time something comes back
 	Viewers  int
-	Sleepers int // others, who connect and read nothing
 	Messages int // for each viewer
 	Latency  bool
 }
@@ -75,6 +74,11 @@ func TestMain(m *testing.M) {
 		var e errand
 		if err = json.Unmarshal([]byte(os.Getenv(errandVariable)), &e); err == nil {
 			err = e.run()
+		}
+	case os.Getenv(troubleVariable) != "":
+		var x trouble
+		if err = json.Unmarshal([]byte(os.Getenv(troubleVariable)), &x); err == nil {
+			x.run()
 		}
 	case os.Getenv(feedVariable) != "":
 		var f feed
@@ -103,13 +107,6 @@ func (e errand) run() error {
 			return err
 		}
 		viewers[i] = &onlooker{conn: conn, want: e.Messages, latency: e.Latency}
-	}
-	for range e.Sleepers {
-		conn, err := e.dial()
-		if err != nil {
-			return err
-		}
-		defer conn.Close()
 	}
 	fmt.Println("ready")
 	var wg sync.WaitGroup
@@ -162,8 +159,13 @@ func (e errand) dial() (*net.TCPConn, error) {
 	if err != nil {
 		return nil, err
 	}
+	return e.greet(conn.(*net.TCPConn))
+}
+
+// greet asks for a WebSocket.
+func (e errand) greet(conn *net.TCPConn) (*net.TCPConn, error) {
 	fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nHost: %s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", e.Path, e.Addr)
-	// Nothing comes behind the answer before all have connected, but answers.
+	// Messages begin when all have connected: r has none of them.
 	r := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(r, nil)
 	if err != nil {
@@ -186,10 +188,7 @@ func (e errand) dial() (*net.TCPConn, error) {
 			return nil, err
 		}
 	}
-	if r.Buffered() > 0 {
-		return nil, errors.New("there is more than the answers")
-	}
-	return conn.(*net.TCPConn), nil
+	return conn, nil
 }
 
 // onlooker is one viewer.

@@ -3,10 +3,12 @@
 import WebSocket from "ws";
 
 const [url, n] = process.argv.slice(2);
-const socket = new WebSocket(url, { perMessageDeflate: url.includes("compressed") });
+const perMessageDeflate = url.includes("compressed");
+const socket = new WebSocket(url, { perMessageDeflate });
 let next = 1;
 let pongs = 0;
 socket.on("open", () => {
+  if (socket.extensions.includes("permessage-deflate") !== perMessageDeflate) console.log(`extensions: ${socket.extensions}`);
   for (let i = 0; i < 5; i++) socket.ping(`${i}`);
 });
 socket.on("pong", (data) => {

@@ -46,8 +46,7 @@
 // a message {"filter":"tag=news&lang=en"}, and the hub answers with the one that
 // is in force, and an "error" if it is not what was asked for. All else that a
 // viewer sends is not looked at, but must be WebSocket as RFC 6455 has it, and
-// messages of at most 4 KiB, in no more than 50 frames a second. There is no
-// compression.
+// messages of at most 4 KiB, in no more than 50 frames a second.
 //
 // # Server-sent events
 //
@@ -65,14 +64,15 @@
 // A message is made ready once, in a log that all viewers share, and a viewer is
 // a place in it. So nobody waits for a viewer, and a slow one takes little
 // memory of its own; what it lacks stays in memory, up to [MaxLag]. Then it is
-// cut off or, with [SkipSlow], goes on at the newest message.
+// cut off or, with [SkipSlow], goes on at the newest message. With [Compress] a
+// message is compressed once, too, for all who can read it so.
 //
 // # Close codes
 //
 //	1000, or its own  the viewer closed the connection
 //	1001              the hub is closing; all messages have been sent, except to
 //	                  those who were still reading the past
-//	1002, 1007        what the viewer sent breaks the protocol, or is not UTF-8
+//	1002, 1007        what the viewer sent breaks the protocol, or can't be read
 //	1008              the viewer sends too much
 //	1009              the viewer's message is too large
 //	1013              the viewer was too slow or silent; it may come again

@@ -2,6 +2,8 @@ package wshub_test
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -189,6 +191,57 @@ func TestSkipStuck(t *testing.T) {
 			t.Errorf("after 11 s Stats() = %+v, want one cut off", s)
 		}
 	})
+}
+
+// A filter is asked once for each message, however many viewers have it and
+// however they write it.
+func TestFiltersShared(t *testing.T) {
+	hub := serve(t, wshub.Newest(0))
+	queries := []string{"?lang=en&tag=a", "?tag=a&lang=en", "?tag=a&lang=en&sensitive=true", "?tag=a", "?tag=b&tag=a", "?tag=a&tag=b&tag=a"}
+	var clients []*client
+	for range 5 {
+		for _, q := range queries {
+			clients = append(clients, hub.view(q))
+		}
+	}
+	for i := range 10 {
+		hub.deliver(post(i, "text", `,"lang":"en"`, "a"))
+	}
+	for _, c := range clients {
+		c.sequence(0, 10)
+	}
+	if got := wshub.Filters(hub.Hub); got != 3 {
+		t.Errorf("%d filters were asked, want 3", got)
+	}
+}
+
+// A network of IPv6 counts as one address, and so does IPv4 in another spelling.
+func TestAddresses(t *testing.T) {
+	hub := serve(t, wshub.MaxPerAddress(1))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.RemoteAddr = r.Header.Get("Remote")
+		hub.Events().ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(server.CloseClientConnections)
+	for _, c := range []struct {
+		addr string
+		want int
+	}{
+		{"[2001:db8::1]:1", 200},
+		{"[2001:db8::ffff]:2", 503},
+		{"[2001:db8:0:1::1]:1", 200},
+		{"[fe80::1%eth0]:1", 200},
+		{"[fe80::2]:1", 503},
+		{"192.0.2.1:1", 200},
+		{"[::ffff:192.0.2.1]:2", 503},
+		{"192.0.2.2:1", 200},
+		{"@", 200},
+	} {
+		if got := hub.events(server, "", http.Header{"Remote": {c.addr}}).resp.StatusCode; got != c.want {
+			t.Errorf("%s: status %d, want %d", c.addr, got, c.want)
+		}
+	}
 }
 
 func TestMaxPerAddress(t *testing.T) {

@@ -46,6 +46,7 @@ type chunk struct {
 	first int64 // frames of the log before it
 	state atomic.Pointer[view]
 	sieve
+	deflated
 }
 
 // view is as much of a chunk as was published at one moment. Later views are
@@ -320,9 +321,9 @@ type piece struct {
 
 // take goes past the next frames that f lets through (nil: all), as many as
 // stand next to each other and have no more than limit bytes, but at least one.
-// It returns them, or nothing at the end. What f does not let through is gone
-// past as well, and so are deleted messages.
-func (c *cursor) take(limit int, f *filter) piece {
+// It returns them, compressed by d unless that is nil, or nothing at the end.
+// What f does not let through is gone past as well, and so are deleted messages.
+func (c *cursor) take(limit int, f *filter, d *deflater) piece {
 	for {
 		v := c.settle()
 		if v == nil {
@@ -331,6 +332,9 @@ func (c *cursor) take(limit int, f *filter) piece {
 		i, n := c.frame, len(v.index)
 		if f != nil {
 			i, n = c.chunk.run(f, v, i)
+		}
+		if d != nil {
+			v = d.view(c.chunk, v)
 		}
 		begin := v.begin(i)
 		if i < n && v.index[n-1].end-begin > limit {
@@ -345,11 +349,11 @@ func (c *cursor) take(limit int, f *filter) piece {
 
 // gather is like take, but copies frames that stand apart into buf, as many as
 // there is room for.
-func (c *cursor) gather(buf []byte, f *filter) piece {
-	p := c.take(cap(buf), f)
+func (c *cursor) gather(buf []byte, f *filter, d *deflater) piece {
+	p := c.take(cap(buf), f, d)
 	for p.frames > 0 {
 		ahead := *c
-		more := ahead.take(cap(buf)-len(p.bytes), f)
+		more := ahead.take(cap(buf)-len(p.bytes), f, d)
 		if len(p.bytes)+len(more.bytes) > cap(buf) {
 			break
 		}

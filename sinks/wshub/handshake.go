@@ -46,7 +46,12 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			"Sec-Websocket-Version": {"13"},
 		},
 	}
-	conn, rw, _, err := ws.HTTPUpgrader{Timeout: writeTimeout}.Upgrade(checked, w)
+	upgrader := ws.HTTPUpgrader{Timeout: writeTimeout}
+	deflate := h.compress && offersDeflate(r.Header)
+	if deflate {
+		upgrader.Header = http.Header{"Sec-Websocket-Extensions": {deflateAnswer}}
+	}
+	conn, rw, _, err := upgrader.Upgrade(checked, w)
 	if err != nil {
 		h.figures.refused.Add(1)
 		h.abandon(a.addr)
@@ -60,7 +65,11 @@ func (h *Hub) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	// The buffers of net/http, 8 kB for each viewer, go with rw.
 	early, _ := rw.Reader.Peek(rw.Reader.Buffered())
-	h.join(h.newViewer(conn, a), slices.Clone(early))
+	v := h.newViewer(conn, a)
+	if deflate {
+		v.deflate = &h.deflate
+	}
+	h.join(v, slices.Clone(early))
 }
 
 // admission is what a request has been granted: a place, and where in the log it

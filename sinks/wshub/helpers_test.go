@@ -2,6 +2,8 @@ package wshub_test
 
 import (
 	"bufio"
+	"bytes"
+	"compress/flate"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -81,6 +83,9 @@ type client struct {
 	conn net.Conn
 	r    *bufio.Reader
 	wait time.Duration // for a frame
+
+	extensions string // that were agreed on
+	deflated   int    // messages that came compressed
 }
 
 // view connects a viewer.
@@ -113,7 +118,7 @@ func handshake(t testing.TB, conn net.Conn, host, query string, header http.Head
 	if _, err := io.WriteString(conn, b.String()); err != nil {
 		return nil, err
 	}
-	c := &client{t, conn, bufio.NewReader(conn), patience}
+	c := &client{t: t, conn: conn, r: bufio.NewReader(conn), wait: patience}
 	resp, err := http.ReadResponse(c.r, nil)
 	_ = conn.SetDeadline(time.Time{})
 	if err != nil {
@@ -125,21 +130,31 @@ func handshake(t testing.TB, conn net.Conn, host, query string, header http.Head
 	if got, want := resp.Header.Get("Sec-WebSocket-Accept"), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="; got != want { // RFC 6455, section 1.3
 		return nil, fmt.Errorf("Sec-WebSocket-Accept is %q, want %q", got, want)
 	}
+	c.extensions = resp.Header.Get("Sec-WebSocket-Extensions")
 	return c, nil
 }
 
-// frame reads the next frame. Each must be whole and without a mask.
+// frame reads the next frame. Each must be whole and without a mask, and may be
+// compressed where that was agreed on.
 func (c *client) frame() (ws.OpCode, []byte, error) {
 	_ = c.conn.SetReadDeadline(time.Now().Add(c.wait))
 	h, err := ws.ReadHeader(c.r)
 	if err != nil {
 		return 0, nil, err
 	}
+	small := h.OpCode == ws.OpText && h.Rsv1() && c.extensions != ""
+	if small {
+		h.Rsv = 0
+	}
 	if err := ws.CheckHeader(h, ws.StateClientSide); err != nil || !h.Fin {
 		return 0, nil, fmt.Errorf("header %+v: %v", h, err)
 	}
 	payload := make([]byte, h.Length)
-	_, err = io.ReadFull(c.r, payload)
+	if _, err = io.ReadFull(c.r, payload); err == nil && small {
+		c.deflated++
+		r := flate.NewReader(io.MultiReader(bytes.NewReader(payload), strings.NewReader("\x00\x00\xff\xff\x01\x00\x00\xff\xff")))
+		payload, err = io.ReadAll(r)
+	}
 	return h.OpCode, payload, err
 }
 

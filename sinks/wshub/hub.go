@@ -44,6 +44,7 @@ var (
 type Hub struct {
 	config
 	frames  *frameLog
+	deflate deflater
 	figures figures
 	turn    chan struct{} // holds a token while a Deliver is under way
 	moved   chan struct{} // holds a token when a worker has finished a round

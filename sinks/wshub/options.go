@@ -23,6 +23,7 @@ type config struct {
 	maxViewers    int
 	maxPerAddress int // 0: no limit
 	ping          time.Duration
+	compress      bool
 	hosts         []string
 	served        hosts.List
 	origins       []string
@@ -40,8 +41,9 @@ type config struct {
 func Newest(n int) Option { return func(c *config) { c.newest = n } }
 
 // Resume sets where viewers who come back find the Posts that the hub does not
-// keep itself any more, or, after a restart, not yet. By default there is nothing:
-// they go on with what the hub has, and are told of the gap.
+// keep itself any more, or, after a restart, not yet: a sink of package sqlsink,
+// or [JournalHistory]. By default there is nothing: they go on with what the hub
+// has, and are told of the gap.
 func Resume(h History) Option {
 	return func(c *config) { c.history, c.set["Resume"] = h, true }
 }
@@ -75,6 +77,12 @@ func MaxPerAddress(n int) Option {
 // Ping sets after what silence a viewer is sent a ping. If nothing comes from it
 // for as long again, it is cut off. By default 30 s.
 func Ping(every time.Duration) Option { return func(c *config) { c.ping = every } }
+
+// Compress lets viewers who offer it have their messages compressed
+// (permessage-deflate, RFC 7692), each message by itself, once for all of them.
+// A Post becomes some third of its length; what comes out of a [History] stays as
+// it is. By default nothing is compressed: on a fast network that is cheaper.
+func Compress() Option { return func(c *config) { c.compress = true } }
 
 // Hosts adds to the names that requests may have in their Host header: names or
 // addresses without a port. Others are answered with 421, because a page anywhere

@@ -79,6 +79,7 @@ func (r *reader) messages() error {
 	var (
 		kind       ws.OpCode
 		message    []byte
+		deflated   bool
 		fragmented bool
 	)
 	for {
@@ -93,6 +94,13 @@ func (r *reader) messages() error {
 		if fragmented {
 			state = state.Set(ws.StateFragmented)
 		}
+		// The first frame of a message says that it is compressed, where that
+		// was agreed on: RFC 7692, section 6.
+		first := h.OpCode == ws.OpText || h.OpCode == ws.OpBinary
+		small := first && h.Rsv1() && r.v.deflate != nil
+		if small {
+			h.Rsv &^= 4
+		}
 		if err := ws.CheckHeader(h, state); err != nil {
 			return &violation{ws.StatusProtocolError, err.Error()}
 		}
@@ -105,8 +113,8 @@ func (r *reader) messages() error {
 			}
 			continue
 		}
-		if h.OpCode != ws.OpContinuation {
-			kind = h.OpCode
+		if first {
+			kind, deflated = h.OpCode, small
 		}
 		if h.Length > int64(maxMessage-len(message)) {
 			return &violation{ws.StatusMessageTooBig, "message too large"}
@@ -116,6 +124,14 @@ func (r *reader) messages() error {
 		}
 		if fragmented = !h.Fin; fragmented {
 			continue
+		}
+		if deflated {
+			if message, err = inflate(message); err != nil {
+				return &violation{ws.StatusInvalidFramePayloadData, err.Error()}
+			}
+			if len(message) > maxMessage {
+				return &violation{ws.StatusMessageTooBig, "message too large"}
+			}
 		}
 		if kind == ws.OpText {
 			if !utf8.Valid(message) {

@@ -36,16 +36,18 @@ const nowhere = math.MaxInt64
 // its end, and takes the next, so that frames of control never come in the
 // middle of others.
 type viewer struct {
-	hub    *Hub
-	conn   net.Conn
-	socket syscall.RawConn // nil: conn can't be written to without waiting
-	events bool            // it reads server-sent events, not WebSocket
-	worker *worker
-	addr   string // for MaxPerAddress
-	joined time.Duration
-	more   chan struct{}      // without a socket: holds a token when there may be something to write
-	ctx    context.Context    // of what the hub waits for on its behalf
-	cancel context.CancelFunc // when it is gone, or the hub is closing
+	hub     *Hub
+	conn    net.Conn
+	socket  syscall.RawConn // nil: conn can't be written to without waiting
+	events  bool            // it reads server-sent events, not WebSocket
+	worker  *worker
+	slot    int    // its place in the worker's rounds, from 1 on; the worker's own
+	addr    string // for MaxPerAddress
+	joined  time.Duration
+	deflate *deflater          // nil: it gets frames as they are
+	more    chan struct{}      // without a socket: holds a token when there may be something to write
+	ctx     context.Context    // of what the hub waits for on its behalf
+	cancel  context.CancelFunc // when it is gone, or the hub is closing
 
 	pos atomic.Int64 // of cur
 
@@ -67,7 +69,6 @@ type viewer struct {
 	byeSent  bool      //
 	answered bool      // the viewer has sent its close frame
 	deadline time.Time // when the connection ends whatever happens; zero before the end
-	adopted  bool      // its worker knows it
 	gone     bool
 }
 
@@ -91,9 +92,9 @@ func (v *viewer) take(buf []byte) (taken, copied bool) {
 		}
 		var p piece
 		if v.filter != nil && buf != nil {
-			p = v.cur.gather(buf, v.filter)
+			p = v.cur.gather(buf, v.filter, v.deflate)
 		} else {
-			p = v.cur.take(maxWrite, v.filter)
+			p = v.cur.take(maxWrite, v.filter, v.deflate)
 		}
 		v.pos.Store(v.cur.pos())
 		if p.frames > 0 {

@@ -74,23 +74,36 @@ func (w *worker) look() (more bool) {
 	kicked := w.kicked
 	w.kicked = nil
 	w.mu.Unlock()
-	left := false
 	for _, v := range kicked {
 		switch w.step(v) {
 		case gone:
-			left = true
+			w.forget(v)
 		case lacking:
 			more = true
 		}
 	}
-	if left {
-		w.viewers = slices.DeleteFunc(w.viewers, func(v *viewer) bool {
-			v.mu.Lock()
-			defer v.mu.Unlock()
-			return v.gone
-		})
-	}
 	return more
+}
+
+// adopt takes a viewer into the rounds.
+func (w *worker) adopt(v *viewer) {
+	if v.slot == 0 {
+		w.viewers = append(w.viewers, v)
+		v.slot = len(w.viewers)
+	}
+}
+
+// forget takes a viewer that has left out of the rounds: the last one takes its
+// place, because thousands may leave at once.
+func (w *worker) forget(v *viewer) {
+	if v.slot == 0 {
+		return
+	}
+	end := len(w.viewers) - 1
+	last := w.viewers[end]
+	w.viewers[v.slot-1], last.slot = last, v.slot
+	w.viewers[end], v.slot = nil, 0
+	w.viewers = w.viewers[:end]
 }
 
 // round goes through all viewers once, and reports whether one lacks more.
@@ -127,10 +140,7 @@ func (w *worker) step(v *viewer) state {
 		v.mu.Unlock()
 		return gone
 	}
-	if !v.adopted {
-		v.adopted = true
-		w.viewers = append(w.viewers, v)
-	}
+	w.adopt(v)
 	if v.busy {
 		if w.hub.frames.end.Load()-v.pos.Load() > w.hub.maxLag {
 			v.slow()
