@@ -15,7 +15,7 @@ try {
     settings: { formFactor: "desktop", screenEmulation: { mobile: false, width: 1350, height: 940, deviceScaleFactor: 1, disabled: false }, throttling: { rttMs: 40, throughputKbps: 10240, cpuSlowdownMultiplier: 1, requestLatencyMs: 0, downloadThroughputKbps: 0, uploadThroughputKbps: 0 } },
   });
   const scores = Object.fromEntries(Object.entries(lhr.categories).map(([name, c]) => [name, c.score]));
-  const faults = Object.values(lhr.audits).filter((a) => a.score !== null && a.score < 0.9 && a.scoreDisplayMode !== "informative").map((a) => `${a.id}: ${a.score} ${a.displayValue ?? ""} ${a.title}`);
+  const faults = Object.values(lhr.audits).filter((a) => a.score !== null && a.score < 0.9 && a.scoreDisplayMode !== "informative").map((a) => `${a.id}: ${a.score} ${a.displayValue ?? ""} ${a.title} ${(a.details?.items ?? []).slice(0, 4).map((i) => i.node?.snippet ?? i.url ?? "").join(" ").slice(0, 400)}`);
   console.log(JSON.stringify({ scores, faults }));
 } finally {
   await chrome.kill();

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"github.com/tweetstream-go/tweetstream/xtest"
 )
 
 // Figures are counted on the server, and drawn for those who see and those who hear.
@@ -75,6 +77,24 @@ func TestRulesOfThePage(t *testing.T) {
 	b.until("its Posts come into a column", `[...document.querySelectorAll('.column h2')].at(-1).textContent === 'cake' && document.querySelectorAll('.column:last-of-type .posts > li').length > 2`)
 	b.js(`[...document.querySelectorAll('#view-rules .rules li')].find((li) => li.querySelector('b').textContent === 'cake').querySelector('button').click()`)
 	b.until("it is deleted", `document.querySelectorAll('#view-rules .rules li[data-rule]').length === 3`)
+}
+
+// A stream that is held says so, and why.
+func TestHeldPage(t *testing.T) {
+	needBrowser(t)
+	x := xtest.NewServer(xtest.Rate(100))
+	defer x.Close()
+	s := start(t, freeAddr(t), "--live", "--api-url", x.URL, "--tag", "coop", "--budget", "20/day")
+	b := open(t, s.url, s.url+"/")
+	b.until("it says why", `document.querySelector('#state').dataset.state === 'held' && document.querySelector('#notice-text').textContent.includes('the budget of 20 Posts a day is spent')`)
+	b.until("what came before is shown", posts+` >= 20`)
+	b.key("i")
+	b.until("the pipeline has the budget", `document.querySelector('#view-pipeline .rows')?.textContent.includes('20 of 20 today')`)
+	if n := eval[int](b, `document.querySelectorAll('#view-pipeline .faults').length`); n != 0 {
+		t.Error("faults are offered, though it is not the page's own simulator")
+	}
+	b.screenshot("held")
+	b.axe(t, "held")
 }
 
 // Pictures are asked for at X only when the user allows it.

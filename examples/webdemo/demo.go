@@ -63,11 +63,11 @@ func (c *cli) openViewers(ctx context.Context, logger *slog.Logger) (_ *viewers,
 	if v.source, err = httpsource.New(take...); err != nil {
 		return nil, err
 	}
-	if v.hub, err = wshub.New(wshub.Newest(newest), wshub.SkipSlow(), wshub.Hosts(c.hosts()...), wshub.Logger(logger)); err != nil {
-		return nil, err
-	}
 	if v.history, err = openHistory(ctx, c.Data, c.Keep); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
+	}
+	if v.hub, err = wshub.New(wshub.Newest(newest), wshub.SkipSlow(), wshub.Resume(v.history), wshub.Hosts(c.hosts()...), wshub.Logger(logger)); err != nil {
+		return nil, err
 	}
 	if v.dead, err = deadletter.Open(filepath.Join(v.history.folder, "dead.ndjson"), deadletter.MaxBytes(deadBytes), deadletter.Logger(logger)); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)

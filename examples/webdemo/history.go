@@ -17,6 +17,7 @@ import (
 	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/internal/rulelang"
 	"github.com/tweetstream-go/tweetstream/sinks/sqlsink"
+	"github.com/tweetstream-go/tweetstream/sinks/wshub"
 )
 
 func init() {
@@ -102,7 +103,7 @@ func (h *history) Defaults() []tweetstream.SinkOption {
 // count returns how many Posts are kept.
 func (h *history) count(ctx context.Context) (n int, err error) {
 	// This index is small: without it all messages would be read.
-	err = h.db.QueryRowContext(ctx, "SELECT count(*) FROM tweets INDEXED BY tweets_created_at").Scan(&n)
+	err = h.db.QueryRowContext(ctx, "SELECT count(*) FROM tweets INDEXED BY tweets_arrival").Scan(&n)
 	return n, err
 }
 
@@ -124,12 +125,11 @@ func (h *history) trim(ctx context.Context, logger *slog.Logger) error {
 	}
 }
 
-// forgetOld takes away what is older than the Posts that are kept. Those without
-// a time, which X never sends, stay.
+// forgetOld takes away what came before the Posts that are kept.
 func (h *history) forgetOld(ctx context.Context) error {
-	var since sql.NullInt64
-	err := h.db.QueryRowContext(ctx, "SELECT created_at FROM tweets INDEXED BY tweets_created_at ORDER BY created_at DESC LIMIT 1 OFFSET ?", h.keep).Scan(&since)
-	if errors.Is(err, sql.ErrNoRows) || err == nil && !since.Valid {
+	var last, received int64 // of the Posts that go
+	err := h.db.QueryRowContext(ctx, "SELECT arrival, received_at FROM tweets ORDER BY arrival DESC LIMIT 1 OFFSET ?", h.keep).Scan(&last, &received)
+	if errors.Is(err, sql.ErrNoRows) {
 		return nil
 	}
 	if err != nil {
@@ -141,20 +141,34 @@ func (h *history) forgetOld(ctx context.Context) error {
 	}
 	defer conn.Close()
 	// The sink writes too, and waits 50 ms at a time for its turn.
-	for _, statement := range []string{
-		"PRAGMA busy_timeout = 3000", "PRAGMA synchronous = NORMAL",
-		"DELETE FROM tweet_rules WHERE tweet_id IN (SELECT id FROM tweets WHERE created_at < ?)",
-		"DELETE FROM media WHERE tweet_id IN (SELECT id FROM tweets WHERE created_at < ?)",
-		"DELETE FROM users WHERE seen_at < ?",
-		"DELETE FROM tweets WHERE created_at < ?",
-	} {
-		var args []any
-		if strings.Contains(statement, "?") {
-			args = []any{since.Int64}
-		}
-		if _, err := conn.ExecContext(ctx, statement, args...); err != nil {
-			return err
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 3000; PRAGMA synchronous = NORMAL"); err != nil {
+		return err
+	}
+	const some = "(SELECT id FROM tweets WHERE arrival <= ? ORDER BY arrival LIMIT 1000)"
+	for left := int64(1); left > 0; { // some at a time, between which the sink has its turn
+		for _, statement := range []string{
+			"DELETE FROM tweet_rules WHERE tweet_id IN " + some,
+			"DELETE FROM media WHERE tweet_id IN " + some,
+			"DELETE FROM tweets WHERE id IN " + some,
+		} {
+			result, err := conn.ExecContext(ctx, statement, last)
+			if err != nil {
+				return err
+			}
+			if left, err = result.RowsAffected(); err != nil {
+				return err
+			}
 		}
 	}
-	return nil
+	_, err = conn.ExecContext(ctx, "DELETE FROM users WHERE seen_at < ?", received)
+	return err
+}
+
+// After returns what came after a Post, for viewers who come back.
+func (h *history) After(ctx context.Context, id string, most int) ([]*tweetstream.Tweet, error) {
+	tweets, err := h.Sink.After(ctx, id, most)
+	if errors.Is(err, sql.ErrNoRows) {
+		err = wshub.ErrUnknown
+	}
+	return tweets, err
 }

@@ -8,6 +8,7 @@ import { ask } from './server.js';
 
 const shownAtMost = 150; // Posts that are in the list while it is at its top
 const waitAtMost = 300; // Posts that wait to be shown; of more the newest
+const firstPage = 30; // Posts that a column begins with
 const slice = 6; // milliseconds that one frame gives to cards
 
 let ids = 0;
@@ -16,6 +17,7 @@ let ids = 0;
 export class Column {
   #deps; // { paused(), open(item), changed(), edit(column), move(column, by), remove(column) }
   #known = new Set();
+  #gone = new Set(); // of what is gone from X
   #items = new Map(); // what is in the list, by id
   #waiting = []; // oldest first
   #missed = 0; // Posts that waited and had to go
@@ -103,6 +105,7 @@ export class Column {
     for (const id of gone) {
       this.#items.get(id)?.element.remove();
       this.#items.delete(id);
+      this.#gone.add(id);
       this.#know(id);
     }
     this.#waiting = this.#waiting.filter((item) => !gone.includes(item.message.id));
@@ -175,14 +178,15 @@ export class Column {
   async fill() {
     const turn = ++this.#asked;
     const q = query(this.filter);
+    q.set('limit', String(firstPage));
     try {
       const answer = await ask('/posts?' + q);
       if (turn !== this.#asked) return;
-      this.#take(answer, true);
+      await this.#take(answer, () => turn === this.#asked);
     } catch {
       // It is asked again when the feed is back.
     }
-    this.#loaded = true;
+    if (turn === this.#asked) this.#loaded = true;
     this.#deps.changed();
   }
 
@@ -195,7 +199,7 @@ export class Column {
     try {
       const answer = await ask('/posts?' + q);
       if (turn !== this.#asked) return;
-      const first = this.#take(answer, false);
+      const first = await this.#take(answer, () => turn === this.#asked);
       if (this.list.contains(document.activeElement) || document.activeElement === this.older) first?.firstElementChild.focus();
     } catch {
       set(this.older, 'The history does not answer: try again');
@@ -206,17 +210,26 @@ export class Column {
   }
 
   // take puts Posts of the history into the list, which is in the order of ids but
-  // for what came late.
-  #take(answer, start) {
+  // for what came late. It does a frame's work at a time, as long as going says so,
+  // and returns the first that is new.
+  async #take(answer, going) {
     let at = this.list.firstElementChild;
     let first = null;
+    let deadline = performance.now() + slice;
     for (const raw of answer.posts) {
+      if (performance.now() > deadline) {
+        await new Promise(requestAnimationFrame);
+        if (!going()) return null;
+        if (!at?.isConnected) at = this.list.firstElementChild;
+        deadline = performance.now() + slice;
+      }
       const message = parse(raw);
       if (!message || this.#items.has(message.id) || this.#waiting.some((w) => w.message.id === message.id) || !passes(this.filter, message)) continue;
-      if (start && this.#known.has(message.id)) continue; // it was here, or is gone
+      if (this.#gone.has(message.id)) continue;
       this.#know(message.id);
       const node = this.#show({ message, raw });
       while (at && compareIDs(at.dataset.id, message.id) > 0) at = at.nextElementSibling;
+      if (!at && this.#items.size > 8) node.className = 'far'; // below what is seen
       this.list.insertBefore(node, at);
       first ??= node;
     }
@@ -229,7 +242,7 @@ export class Column {
     const waiting = this.waiting;
     this.news.hidden = this.#deps.paused() || waiting === 0 || !this.held;
     set(this.news, `${count(waiting)} new ${waiting === 1 ? 'Post' : 'Posts'}`);
-    this.older.hidden = !this.#more || this.#items.size === 0;
+    this.older.hidden = !this.#more || !this.#loaded || this.#items.size === 0;
     if (!this.older.disabled) set(this.older, 'Show older Posts');
     this.empty.hidden = this.#items.size > 0;
     if (this.#items.size > 0) return;

@@ -12,11 +12,18 @@ export class Columns {
   #root;
   #strip;
   #deps;
+  #seen; // which columns are, where there is room for one only
   all = [];
 
   constructor(root, strip, deps) {
     this.#root = root;
     this.#strip = strip;
+    this.#seen = new IntersectionObserver((entries) => {
+      for (const e of entries) {
+        const at = this.all.findIndex((c) => c.element === e.target);
+        strip.children[at]?.setAttribute('aria-current', String(e.isIntersecting));
+      }
+    }, { root, threshold: 0.6 });
     this.#deps = {
       ...deps,
       edit: (c) => deps.edit(c),
@@ -25,10 +32,13 @@ export class Columns {
     };
   }
 
-  /** restore shows the columns of the last time, or one for everything and for some tags. */
-  restore(tags) {
-    for (const filter of stored() ?? [none, ...tags.slice(0, 2).map((tag) => ({ ...none, tag }))]) this.#insert(filter);
+  /** restore shows the columns of the last time, or one for everything and for some
+   * tags. It returns when they have what came before. */
+  async restore(tags) {
+    const filters = stored() ?? [none, ...tags.slice(0, 2).map((tag) => ({ ...none, tag }))];
+    const filled = filters.map((filter) => this.#insert(filter)[1]);
     this.#changed(false);
+    await Promise.all(filled);
   }
 
   #insert(filter) {
@@ -36,8 +46,7 @@ export class Columns {
     this.all.push(c);
     this.#root.append(c.element);
     drag(c, this);
-    c.fill();
-    return c;
+    return [c, c.fill()];
   }
 
   add(filter) {
@@ -45,7 +54,7 @@ export class Columns {
       say(`There are ${atMost} columns, and there can be no more`);
       return;
     }
-    const c = this.#insert(filter);
+    const [c] = this.#insert(filter);
     this.#changed();
     this.reveal(c);
     say(`Column ${title(c.filter)} added`);
@@ -94,6 +103,8 @@ export class Columns {
     }
     this.#strip.replaceChildren(...this.all.map((c) => el('button', { type: 'button', title: title(c.filter), onclick: () => this.reveal(c) }, title(c.filter))));
     this.#strip.hidden = this.all.length < 2;
+    this.#seen.disconnect();
+    for (const c of this.all) this.#seen.observe(c.element);
     this.#deps.listen(this.all);
     this.#deps.changed();
   }

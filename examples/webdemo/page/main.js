@@ -6,6 +6,7 @@ import { openFeed } from './feed.js';
 import { figures } from './figures.js';
 import { none, passes } from './filter.js';
 import { about, listen } from './keys.js';
+import { parse } from './message.js';
 import { Panel } from './panel.js';
 import { pipeline } from './pipeline.js';
 import { rules } from './rules.js';
@@ -165,7 +166,7 @@ const feed = openFeed((data) => {
   }
   if (data.gap) standing.gap(data.gap);
   if (data.state) {
-    const back = data.state === 'live' && standing.connection !== 'live';
+    const back = data.state === 'live' && standing.wasLive;
     const words = standing.connected(data.state, data.retryAt, performance.now());
     if (words) say(words);
     if (back) columns.all.forEach((c) => c.fill());
@@ -240,11 +241,17 @@ function settings() {
   ];
 }
 
-// The beginning.
+// The beginning: what came before, and behind that the feed, without a hole.
 
-stats().catch(() => null).then((s) => {
-  columns.restore(s?.tags ?? []);
+async function begin() {
+  const newest = await ask('/posts?limit=1').catch(() => null);
+  const s = await stats().catch(() => null);
+  const filled = columns.restore(s?.tags ?? []);
   panel.restore();
   every(2_000, () => panel.open !== 'pipeline', stats);
   changed();
-});
+  await filled;
+  feed.start(parse(newest?.posts[0] ?? '')?.id ?? '');
+}
+
+begin();

@@ -15,7 +15,7 @@ export class Standing {
   #rateFrom = 0;
   #batches = []; // { at, posts } of the last seconds
   #behindUntil = 0;
-  #sawLive = false;
+  wasLive = false; // at any time before
   #gone = false; // Posts were missed for good
   #held = '';
   #source = null;
@@ -44,8 +44,8 @@ export class Standing {
     this.#retryAt = retryAt;
     if (state === 'live') {
       this.#rateFrom = now + catchUp;
-      const words = this.#sawLive ? 'Connected again' : 'Connected';
-      this.#sawLive = true;
+      const words = this.wasLive ? 'Connected again' : 'Connected';
+      this.wasLive = true;
       return words;
     }
     return state === 'waiting' && before === 'live' ? 'The connection is lost. It is tried again.' : '';
@@ -65,7 +65,7 @@ export class Standing {
       return { state: 'waiting', words: 'Not connected', alarm: 'wait', notice: `The server does not answer. The page tries again in ${seconds} s, and goes on behind the last Post that it has.` };
     }
     if (this.connection !== 'live') {
-      const notice = this.#sawLive ? 'The connection is opened again.' : '';
+      const notice = this.wasLive ? 'The connection is opened again.' : '';
       return { state: 'connecting', words: 'Connecting', alarm: 'wait', notice };
     }
     if (this.#held) {
@@ -84,6 +84,6 @@ export class Standing {
   /** empty says why a column has nothing, if that is not its own affair. */
   empty() {
     if (this.connection === 'live') return this.#held ? ['Held', 'The stream is held: see above.'] : null;
-    return this.#sawLive ? ['Not connected', 'Posts appear here once the server answers.'] : ['Connecting', 'Posts appear here once the server answers.'];
+    return this.wasLive ? ['Not connected', 'Posts appear here once the server answers.'] : ['Connecting', 'Posts appear here once the server answers.'];
   }
 }
