@@ -143,7 +143,12 @@ func TestPolicy(t *testing.T) {
 func TestLighthouse(t *testing.T) {
 	needBrowser(t)
 	needModule(t, "lighthouse/package.json")
-	s := start(t, freeAddr(t))
+	s := start(t, freeAddr(t), "--rate", "1")
+	b := open(t, s.url, s.url+"/")
+	b.until("it is live", live)
+	b.js(`fetch('/faults', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: '{"fault":"flood"}' })`)
+	b.until("there is a history", `fetch('/posts?limit=200').then((r) => r.json()).then((a) => { window.kept = a.posts.length; }) && window.kept === 200`)
+	b.do(chromedp.Navigate("about:blank"))
 	var report struct {
 		Scores map[string]float64
 		Faults []string

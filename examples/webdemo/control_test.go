@@ -99,6 +99,9 @@ func TestRulesOfOthers(t *testing.T) {
 			t.Errorf("%s %s: status %d, want 403", r[0], r[1], status)
 		}
 	}
+	if status := d.ask("POST", "/deleted", `{"ids":["1"]}`, nil); status != 404 {
+		t.Errorf("what is deleted, by anybody: status %d, want 404", status)
+	}
 	if status := d.ask("POST", "/faults", `{"fault":"reset"}`, nil); status != 404 {
 		t.Errorf("faults at X itself: status %d, want 404", status)
 	}

@@ -53,7 +53,8 @@
 //	GET    /stats         figures of the pipeline
 //	POST   /tweets        takes messages and shows them: application/json for one or
 //	                      an array of them, application/x-ndjson for one a line
-//	POST   /deleted       {"ids":["1"]}: Posts that are gone from X vanish
+//	POST   /deleted       {"ids":["1"]}: Posts that are gone from X vanish; not with
+//	                      --remote alone
 //
 // and, where it reads X itself:
 //

@@ -24,7 +24,9 @@ func routes(v *viewers, r *reader, change bool) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("GET /ws", v.hub)
 	mux.Handle("POST /tweets", v.source)
-	mux.HandleFunc("POST /deleted", v.takeAway)
+	if change {
+		mux.HandleFunc("POST /deleted", v.takeAway)
+	}
 	mux.HandleFunc("GET /posts", v.history.findPosts)
 	mux.HandleFunc("GET /export/{what}", v.history.export)
 	mux.HandleFunc("GET /insights", v.insights.serve)

@@ -53,7 +53,7 @@ export class Column {
     for (const event of ['wheel', 'touchstart', 'pointerdown', 'keydown']) {
       this.scroller.addEventListener(event, () => { this.#gliding = 0; }, { passive: true });
     }
-    this.scroller.addEventListener('scroll', () => this.#deps.changed(), { passive: true });
+    this.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.list.addEventListener('focusout', () => this.#deps.changed());
     this.rename();
   }
@@ -144,21 +144,26 @@ export class Column {
     while (this.#waiting.length > 0 && performance.now() < deadline);
     this.#missed = 0;
     const at = this.scroller.scrollTop;
-    const before = this.scroller.scrollHeight;
+    const first = this.list.childElementCount === 0;
     this.list.prepend(...nodes);
     while (this.#items.size > shownAtMost && at < 60) this.#forgetLast();
-    this.#glide(nodes, at, before);
+    if (!first) this.#glide(nodes, at);
     return this.#waiting.length === 0;
   }
 
   // glide keeps what is seen where it is, and then moves to the top.
-  #glide(nodes, at, before) {
-    if (before <= this.scroller.clientHeight) return; // it fills up
+  #glide(nodes, at) {
     const top = at + nodes.reduce((sum, n) => sum + n.offsetHeight, 0);
+    this.list.style.minHeight = `${top + this.scroller.clientHeight}px`; // a short list could not be moved
     this.scroller.scrollTop = top;
     this.#gliding = performance.now() + 1_500;
     const far = top > this.scroller.clientHeight || matchMedia('(prefers-reduced-motion: reduce)').matches;
     requestAnimationFrame(() => this.scroller.scrollTo({ top: 0, behavior: far ? 'instant' : 'smooth' }));
+  }
+
+  #scrolled() {
+    if (this.scroller.scrollTop <= 0) this.list.style.minHeight = '';
+    this.#deps.changed();
   }
 
   #show(item) {

@@ -6,6 +6,7 @@ import { count, posts } from './element.js';
 const span = 5_000; // milliseconds over which a rate is taken
 const catchUp = 1_000; // a connection begins with Posts of before, which say nothing about the rate
 const behindFor = 4_000;
+const goneFor = 60_000;
 
 export class Standing {
   connection = 'connecting';
@@ -16,7 +17,7 @@ export class Standing {
   #batches = []; // { at, posts } of the last seconds
   #behindUntil = 0;
   wasLive = false; // at any time before
-  #gone = false; // Posts were missed for good
+  #goneUntil = 0; // it is said that Posts were missed for good
   #held = '';
   #source = null;
 
@@ -28,7 +29,7 @@ export class Standing {
   }
 
   gap(gap) {
-    if (gap.reason === 'gone') this.#gone = true;
+    if (gap.reason === 'gone') this.#goneUntil = performance.now() + goneFor;
     else this.#behindUntil = performance.now() + behindFor;
   }
 
@@ -77,7 +78,7 @@ export class Standing {
     if (this.#source && !this.#source.connected) {
       return { state: 'source', words: 'X is lost', alarm: 'wait', notice: 'The connection to X is lost, and opened again as X asks. What it sent meanwhile is asked for afterwards.' };
     }
-    const notice = this.#gone ? 'Some Posts came while the page was away, and are not kept any more.' : '';
+    const notice = performance.now() < this.#goneUntil ? 'Some Posts came while the page was away, and are not kept any more.' : '';
     return { state: paused ? 'paused' : 'live', words: paused ? 'Paused' : 'Live', alarm: 'wait', notice };
   }
 
