@@ -146,7 +146,7 @@ export class Column {
     const at = this.scroller.scrollTop;
     const first = this.list.childElementCount === 0;
     this.list.prepend(...nodes);
-    while (this.#items.size > shownAtMost && at < 60) this.#forgetLast();
+    while (this.#items.size > shownAtMost) this.#forgetLast();
     if (!first) this.#glide(nodes, at);
     return this.#waiting.length === 0;
   }
@@ -158,7 +158,9 @@ export class Column {
     this.scroller.scrollTop = top;
     this.#gliding = performance.now() + 1_500;
     const far = top > this.scroller.clientHeight || matchMedia('(prefers-reduced-motion: reduce)').matches;
-    requestAnimationFrame(() => this.scroller.scrollTo({ top: 0, behavior: far ? 'instant' : 'smooth' }));
+    requestAnimationFrame(() => {
+      if (this.#gliding > 0) this.scroller.scrollTo({ top: 0, behavior: far ? 'instant' : 'smooth' });
+    });
   }
 
   #scrolled() {
