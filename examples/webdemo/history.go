@@ -141,7 +141,7 @@ func (h *history) forgetOld(ctx context.Context) error {
 	}
 	defer conn.Close()
 	// The sink writes too, and waits 50 ms at a time for its turn.
-	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 3000; PRAGMA synchronous = NORMAL"); err != nil {
+	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 3000"); err != nil {
 		return err
 	}
 	const some = "(SELECT id FROM tweets WHERE arrival <= ? ORDER BY arrival LIMIT 1000)"
