@@ -9,7 +9,7 @@ import { ask } from './server.js';
 const shownAtMost = 150; // Posts that are in the list while it is at its top
 const waitAtMost = 300; // Posts that wait to be shown; of more the newest
 const firstPage = 30; // Posts that a column begins with
-const slice = 6; // milliseconds that one frame gives to cards
+const slice = 4; // milliseconds that one frame gives to cards
 
 let ids = 0;
 
@@ -171,6 +171,7 @@ export class Column {
   #show(item) {
     item.element = card(item.message, () => this.#deps.open(item));
     this.#items.set(item.message.id, item);
+    this.empty.hidden = true; // in the same frame, or the list would jump in the next
     return item.element;
   }
 

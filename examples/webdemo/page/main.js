@@ -36,7 +36,7 @@ function changed() {
 
 function frame() {
   planned = false;
-  const deadline = performance.now() + 8;
+  const deadline = performance.now() + 4;
   for (const c of columns.all) {
     if (performance.now() >= deadline) busy.add(c);
     else if (c.raise(deadline)) busy.delete(c);
