@@ -9,13 +9,16 @@ import (
 )
 
 // Pictures of the page as it is by itself, for people to look at.
-// The README shows desktop-light.png, as examples/webdemo/screenshot.png.
+// The README shows readme.png, as examples/webdemo/screenshot.png.
 func TestScreenshots(t *testing.T) {
 	needBrowser(t)
 	s := start(t, freeAddr(t), "--rate", "6")
 	b := open(t, s.url, s.url+"/")
 	b.until("there are Posts", posts+` > 40`)
 	b.key("p")
+	b.scheme("light")
+	b.do(chromedp.EmulateViewport(1240, 700))
+	b.screenshot("readme")
 	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
 		b.do(chromedp.EmulateViewport(1440, 900))
