@@ -17,7 +17,8 @@ func TestScreenshots(t *testing.T) {
 	b.until("there are Posts", posts+` > 40`)
 	b.key("p")
 	b.scheme("light")
-	b.do(chromedp.EmulateViewport(1240, 700))
+	b.do(chromedp.EmulateViewport(1320, 700))
+	b.until("all columns are at their top", `[...document.querySelectorAll('.scroller')].every((s) => s.scrollTop === 0)`)
 	b.screenshot("readme")
 	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
