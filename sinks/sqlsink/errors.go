@@ -118,10 +118,6 @@ func codeOf(err error) (c code) {
 				return code{sqlite: n & 0xff}
 			}
 		}
-		// Of ncruces, the error may be the number itself.
-		if n, ok := integer(v); ok && strings.HasSuffix(v.Type().Name(), "ErrorCode") {
-			return code{sqlite: n & 0xff}
-		}
 		if v = reflect.Indirect(v); v.Kind() != reflect.Struct {
 			continue
 		}
