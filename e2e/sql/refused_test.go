@@ -149,7 +149,7 @@ func TestDiskFull(t *testing.T) {
 	}
 	limit(pages + 2)
 	err = small.Deliver(t.Context(), many(t, 1000, 100))
-	if refused(t, err); !strings.Contains(err.Error(), "disk is full") {
+	if refused(t, err); !strings.Contains(err.Error(), ": the disk is full: ") {
 		t.Errorf("Deliver() = %v, want that the disk is full", err)
 	}
 	if all, err := stored(pool); err != nil || len(all) != 0 {

@@ -112,6 +112,14 @@ func codeOf(err error) (c code) {
 		return code{state: s.SQLState()}
 	}
 	for ; err != nil; err = errors.Unwrap(err) {
+		if joined, ok := err.(interface{ Unwrap() []error }); ok { // as ncruces does
+			for _, err := range joined.Unwrap() {
+				if c = codeOf(err); c != (code{}) {
+					break
+				}
+			}
+			return c
+		}
 		v := reflect.ValueOf(err)
 		if m := v.MethodByName("Code"); m.IsValid() && m.Type().NumIn() == 0 && m.Type().NumOut() == 1 {
 			if n, ok := integer(m.Call(nil)[0]); ok {
