@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -315,6 +316,65 @@ func TestTheCountSurvivesARestart(t *testing.T) {
 	})
 }
 
+// Where nothing else has told X's time yet, it is asked whether it is still the day
+// of which the stored count is, whatever the clock here.
+func TestXTellsTheDay(t *testing.T) {
+	for day, held := range map[string]bool{
+		"2026-01-01": true,
+		"2025-12-31": false,
+		"2026-07-01": true, // a clock that was wrong; what it counted stays counted for the day
+	} {
+		t.Run(day, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x, opts := server(t)
+				defer x.Close()
+				state := fmt.Sprintf(`{"source":"xstream","heard":"2026-01-01T00:00:00Z","reads":{"day":%q,"posts":100,"cycle":"2025-12-01","month":100}}`, day)
+				s := start(t, []byte(state), xstream.Token("secret"), append(opts, xstream.Sample(), xstream.Budget(xstream.Reads{Day: 100}))...)
+				after(time.Hour)
+				if st := s.Stats(); st.Connected == held || (st.Held != "") != held {
+					t.Errorf("an hour later: %+v", st)
+				}
+				after(24 * time.Hour)
+				if st := s.Stats(); !st.Connected || st.Held != "" {
+					t.Errorf("a day later: %+v", st)
+				}
+				s.stop()
+			})
+		})
+	}
+}
+
+// Of two budgets that are spent, the one that turns later holds.
+func TestTheBudgetThatTurnsLaterHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		const state = `{"source":"xstream","heard":"2026-01-01T00:00:00Z","reads":{"day":"2026-01-01","posts":9,"cycle":"2026-01-01","month":9}}`
+		s := start(t, []byte(state), xstream.Token("secret"), append(opts, coop, xstream.Budget(xstream.Reads{Day: 9, Month: 9}), xstream.StopWhenHeld())...)
+		if err := <-s.err; err == nil || !strings.Contains(err.Error(), "9 Posts a month is spent until 2026-02-01") {
+			t.Errorf("Stream() = %v", err)
+		}
+	})
+}
+
+// What was set aside for pages that brought less is free again.
+func TestPagesThatBringLittleAreNoReads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, originals, xstream.Budget(xstream.Reads{Day: 250}))...)
+		for range 5 {
+			after(time.Minute)
+			x.Disconnect(xtest.Reset)
+		}
+		after(2 * time.Minute)
+		if st := s.Stats(); !st.Connected || st.RecoveredGaps != 5 || asked(x, recentPath) < 5 {
+			t.Errorf("after %d empty pages: %+v", asked(x, recentPath), st)
+		}
+		s.stop()
+	})
+}
+
 // The state that a run was started from may be older than what this Source has
 // counted since.
 func TestASecondStreamGoesOnCounting(t *testing.T) {
@@ -332,6 +392,7 @@ func TestASecondStreamGoesOnCounting(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			synctest.Wait() // until X has noticed the end: it takes one connection
 		}
 		if n := src.Stats().Read.Day; n < 20 {
 			t.Errorf("counted %d of 21", n)
@@ -349,10 +410,10 @@ func TestTheMonthTurnsOnItsDay(t *testing.T) {
 			t.Errorf("%d read, held %q", n, s.Stats().Held)
 		}
 		after(2 * time.Hour)
-		if n := s.Stats().Read.Month; n == 50 && s.Stats().Held == "" || n == 0 {
-			t.Errorf("%d read an hour after the cycle has turned", n)
+		if r := s.Stats().Read; r.Month < 50 || r.Month > 51 || r.Day != r.Month || s.Stats().Held == "" {
+			t.Errorf("%+v read an hour after the cycle has turned, held %q", r, s.Stats().Held)
 		}
-		if !strings.Contains(s.logged(), "held by the budget") {
+		if !strings.Contains(s.logged(), `reason="held by the budget"`) {
 			t.Errorf("not said what made the gap:\n%s", s.logged())
 		}
 		s.stop()
@@ -428,6 +489,40 @@ func TestXItselfHasABudgetByDefault(t *testing.T) {
 	}
 }
 
+// To read of X itself without a budget is allowed, and said.
+func TestNoBudgetIsSaid(t *testing.T) {
+	for _, c := range []struct {
+		base xstream.Option
+		said bool
+	}{
+		{xstream.BaseURL(xstream.DefaultBaseURL), true},
+		{xstream.BaseURL("https://x.example"), false},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			s := start(t, nil, xstream.Token("secret"), append(opts, c.base, coop, xstream.HTTPClient(elsewhere(x)), xstream.Budget(xstream.Reads{}))...)
+			s.stop()
+			if said := strings.Contains(s.logged(), "no budget: each Post is billed"); said != c.said || x.Stats().Connects != 1 {
+				t.Errorf("said: %v, want %v:\n%s", said, c.said, s.logged())
+			}
+		})
+	}
+}
+
+// elsewhere takes requests to any host to the simulated X.
+func elsewhere(x *xtest.Server) *http.Client {
+	return &http.Client{Transport: roundTrip(func(req *http.Request) (*http.Response, error) {
+		to, err := url.Parse(x.URL)
+		if err != nil {
+			return nil, err
+		}
+		req = req.Clone(req.Context())
+		req.URL.Scheme, req.URL.Host, req.Host = to.Scheme, to.Host, ""
+		return x.Client().Transport.RoundTrip(req)
+	})}
+}
+
 // A log that fails in a recovery ends the stream, also when no Post comes live.
 func TestALogThatFailsEndsTheStream(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -472,6 +567,9 @@ func TestTheMonthIsWarnedAbout(t *testing.T) {
 		if got, want := s.Stats().Read, (xstream.Reads{Day: 1, Month: 2}); got != want {
 			t.Errorf("read %+v, want %+v", got, want)
 		}
+		if want := "so many Posts a billing cycle\" posts=10 cost=$0.05 read=0 cycle_day=1"; !strings.Contains(s.logged(), want) {
+			t.Errorf("the log does not say %q:\n%s", want, s.logged())
+		}
 		const warning = "80 % of the budget is spent"
 		for i := range 6 {
 			if strings.Contains(s.logged(), warning) {
@@ -482,9 +580,36 @@ func TestTheMonthIsWarnedAbout(t *testing.T) {
 		}
 		x.Post(xtest.Post{Text: "coop"})
 		after(time.Second)
+		x.Post(xtest.Post{Text: "coop"})
+		after(time.Second)
 		if n := strings.Count(s.logged(), warning); n != 1 || !strings.Contains(s.logged(), "period=month read=8 budget=10") {
 			t.Errorf("warned %d times:\n%s", n, s.logged())
 		}
 		s.stop()
 	})
+}
+
+// Each day, and each cycle, is warned about once.
+func TestEachPeriodIsWarnedAboutOnce(t *testing.T) {
+	for _, c := range []struct {
+		budget xstream.Reads
+		length time.Duration
+	}{{xstream.Reads{Day: 5}, 24 * time.Hour}, {xstream.Reads{Month: 5}, 31 * 24 * time.Hour}} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			s := start(t, nil, xstream.Token("secret"), append(opts, coop, xstream.Budget(c.budget), xstream.Recover(0, 0))...)
+			for period := 1; period <= 2; period++ {
+				for range 5 { // the fourth is at 80 %
+					x.Post(xtest.Post{Text: "coop"})
+					after(time.Second)
+				}
+				if n := strings.Count(s.logged(), "80 % of the budget is spent"); n != period {
+					t.Errorf("%+v: warned %d times in %d periods", c.budget, n, period)
+				}
+				after(c.length)
+			}
+			s.stop()
+		})
+	}
 }

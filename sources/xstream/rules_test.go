@@ -48,6 +48,22 @@ func TestRulesAreBroughtInLine(t *testing.T) {
 			if !strings.Contains(s.logged(), "nobody declared") || !strings.Contains(s.logged(), "tag=theirs") {
 				t.Errorf("the foreign rule is not named:\n%s", s.logged())
 			}
+			if strings.Contains(s.logged(), "under another tag") {
+				t.Errorf("a rule is said to have another tag:\n%s", s.logged())
+			}
+		}
+	})
+}
+
+// A tag can't be changed at X: what its Posts will bear is said.
+func TestARuleUnderAnotherTagIsNamed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Rule("was", "coop"))
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, xstream.Rules(rule{Tag: "is", Value: "coop"}))...)
+		s.stop()
+		if !strings.Contains(s.logged(), "under another tag") || !strings.Contains(s.logged(), "tag=is tag_there=was") || strings.Contains(s.logged(), "nobody declared") {
+			t.Errorf("the log:\n%s", s.logged())
 		}
 	})
 }
@@ -88,6 +104,25 @@ func TestInvalidRuleIsExplained(t *testing.T) {
 			t.Errorf("Stream() = %v (%+v), want a RuleError with X's details", err, refused)
 		}
 	})
+}
+
+// Whatever the status, and with nothing else in the answer: it is judged by its errors.
+func TestAnswersAboutRulesAreJudgedByTheirBody(t *testing.T) {
+	for _, status := range []int{200, 201, 400, 409, 422} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			x.Fail(rulesPath, 1, xtest.Response{Status: status, Body: `{"errors":[{"value":"coop","details":["no good (at position 3)"],"title":"UnprocessableEntity","type":"https://api.x.com/2/problems/invalid-rules"}]}`})
+			s, err := xstream.New(xstream.Token("secret"), opts...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = s.AddRules(t.Context(), rule{Tag: "bad", Value: "coop"})
+			if refused, ok := errors.AsType[*xstream.RuleError](err); !ok || refused.Rule.Tag != "bad" || refused.Pos != 3 {
+				t.Errorf("%d: AddRules() = %v", status, err)
+			}
+		})
+	}
 }
 
 // X has been seen to forget; a program that declares rules brings them back.

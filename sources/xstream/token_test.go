@@ -145,6 +145,27 @@ func TestATokenThatCantBeHadForATime(t *testing.T) {
 	})
 }
 
+// What people copy along with a token is taken off that of a source of the user's own
+// too, and what can't be one refused.
+func TestATokenOfTheUsersOwnSource(t *testing.T) {
+	own := func(token string) xstream.TokenSource {
+		return func(context.Context) (string, error) { return token, nil }
+	}
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t, xtest.Token("canary"))
+		defer x.Close()
+		s := start(t, nil, own("Bearer canary\n"), append(opts, coop)...)
+		if !s.Stats().Connected {
+			t.Errorf("not connected:\n%s", s.logged())
+		}
+		s.stop()
+		s = start(t, nil, own("canary canary"), append(opts, coop)...)
+		if err := <-s.err; err == nil || !strings.Contains(err.Error(), "no token: the token source holds characters") || strings.Contains(err.Error(), "canary") {
+			t.Errorf("Stream() = %v", err)
+		}
+	})
+}
+
 // The token goes to X only: not where a redirect points, nor to another host.
 func TestTokenGoesNowhereElse(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
