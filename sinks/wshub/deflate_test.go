@@ -123,6 +123,31 @@ func TestCompress(t *testing.T) {
 	}
 }
 
+// A message is compressed once, for those who are there and those who come, and
+// not again when others have come behind it.
+func TestCompressedOnce(t *testing.T) {
+	hub := serve(t, wshub.Compress())
+	view := func() *client {
+		t.Helper()
+		c, err := hub.dial("", offering("permessage-deflate"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return c
+	}
+	hub.deliver(tweet(1, 500))
+	view().sequence(1, 1)
+	if !wshub.Spoil(hub.Hub) {
+		t.Fatal("nothing is kept compressed")
+	}
+	for n := range 2 {
+		if got, err := view().message(); err == nil && number(got) == 1 && len(got) == 500 {
+			t.Errorf("with %d messages behind it the first is compressed again", n)
+		}
+		hub.deliver(tweet(2+n, 500))
+	}
+}
+
 // squeeze compresses what a viewer sends.
 func squeeze(op ws.OpCode, fin bool, message []byte) ws.Frame {
 	var b bytes.Buffer

@@ -1,5 +1,7 @@
 package wshub
 
+import "net/url"
+
 // Filters returns how many filters the newest chunk of the log was asked for.
 func Filters(h *Hub) int {
 	c := h.frames.newest(0).chunk
@@ -10,3 +12,46 @@ func Filters(h *Hub) int {
 
 // AppendHeader is appendHeader, for tests.
 var AppendHeader = appendHeader
+
+// Forget makes the newest chunk of the log believe that no filter lets anything
+// through: only what is not asked again stays so.
+func Forget(h *Hub) {
+	c := h.frames.newest(0).chunk
+	c.sieve.mu.Lock()
+	defer c.sieve.mu.Unlock()
+	for _, passed := range c.passed {
+		clear(passed)
+	}
+}
+
+// Translate makes the newest chunk of the log believe that its messages are in
+// this language: only what is not read again is.
+func Translate(h *Hub, lang string) {
+	c := h.frames.newest(0).chunk
+	c.sieve.mu.Lock()
+	defer c.sieve.mu.Unlock()
+	for i := range c.facts {
+		c.facts[i].lang = lang
+	}
+}
+
+// Spoil changes the first message of the newest chunk where it is kept compressed:
+// only what is not compressed again stays so. It reports whether it is kept.
+func Spoil(h *Hub) bool {
+	z := h.frames.newest(0).chunk.deflated.state.Load()
+	if z == nil || len(z.index) == 0 {
+		return false
+	}
+	clear(z.data[z.index[0].end-4 : z.index[0].end])
+	return true
+}
+
+// Written returns how many messages go out in one write to a viewer who begins at
+// the oldest of the hub.
+func Written(h *Hub, query string) int {
+	q, _ := url.ParseQuery(query)
+	f, _ := parseFilter(q)
+	v := h.newViewer(nil, admission{filter: f, first: h.frames.newest(maxReplay)})
+	v.take(make([]byte, maxWrite))
+	return v.frames
+}

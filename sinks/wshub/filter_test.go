@@ -213,6 +213,30 @@ func TestFiltersShared(t *testing.T) {
 	if got := wshub.Filters(hub.Hub); got != 3 {
 		t.Errorf("%d filters were asked, want 3", got)
 	}
+
+	// What is known of the messages is not worked out again, for another filter
+	// or for a later viewer.
+	wshub.Translate(hub.Hub, "de")
+	hub.view("?replay=10&lang=de").sequence(0, 10)
+	wshub.Forget(hub.Hub)
+	late := hub.view("?replay=10&tag=a")
+	hub.deliver(post(10, "text", "", "a"))
+	late.sequence(10, 1)
+}
+
+// What a filter lets through goes out in one write, also where other messages lie
+// between.
+func TestFilterWrites(t *testing.T) {
+	hub := serve(t, wshub.MaxLag(64<<20, time.Minute))
+	for i := range 1000 {
+		hub.deliver(tweet(i, 500, fmt.Sprint("t", i%2)))
+	}
+	const most = 65536 / (4 + 500) // that are no more than 64 KiB
+	for _, query := range []string{"", "tag=t0", "tag=t1"} {
+		if got := wshub.Written(hub.Hub, query); got != most {
+			t.Errorf("%q: %d messages in a write, want %d", query, got, most)
+		}
+	}
 }
 
 // A network of IPv6 counts as one address, and so does IPv4 in another spelling.

@@ -2,10 +2,14 @@ package wshub_test
 
 import (
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/gobwas/ws"
 	"github.com/google/go-cmp/cmp"
@@ -116,6 +120,36 @@ func TestHandshake(t *testing.T) {
 			}
 		})
 	}
+}
+
+// One who does not read the answer to its handshake has its place for 10 seconds.
+func TestHandshakeTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := servePipe(t, wshub.MaxViewers(1))
+		dial := func() net.Conn {
+			conn, err := hub.listener.Dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+			return conn
+		}
+		mute := dial()
+		io.WriteString(mute, "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+		time.Sleep(9 * time.Second)
+		if _, err := handshake(t, dial(), "localhost", "", nil); fmt.Sprint(err) != "status 503" {
+			t.Errorf("after 9 s another one gets %v, want status 503", err)
+		}
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		hub.view("")
+		if s := hub.Stats(); s.Refused != 2 || s.Viewers != 1 {
+			t.Errorf("Stats() = %+v, want two refused and one viewer", s)
+		}
+		if _, err := io.Copy(io.Discard, mute); err != nil {
+			t.Errorf("the connection ends with %v, want EOF", err)
+		}
+	})
 }
 
 func TestMaxViewers(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -92,6 +93,35 @@ func TestViolations(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A viewer may send 50 frames a second for ever, and 500 at once, however long it
+// has sent none.
+func TestRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := servePipe(t, wshub.Ping(10*time.Hour))
+		c := hub.view("")
+		c.wait = 10 * time.Hour
+		for range 100 {
+			for range 50 {
+				c.send(ws.NewPongFrame(nil))
+			}
+			time.Sleep(time.Second)
+		}
+		time.Sleep(time.Hour)
+		for range 500 {
+			c.send(ws.NewPongFrame(nil))
+		}
+		synctest.Wait()
+		if cut := hub.Stats().CutOff; len(cut) != 0 {
+			t.Errorf("cut off: %v, want nobody", cut)
+		}
+		time.Sleep(time.Second)
+		for range 51 {
+			c.send(ws.NewPongFrame(nil))
+		}
+		c.wantClose(1008)
+	})
 }
 
 // What a viewer may send, to the same end.

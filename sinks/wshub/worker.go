@@ -237,8 +237,11 @@ func (h *Hub) catchUp(v *viewer) {
 			err = nil
 		}
 		if err != nil || over {
-			if v.events && errors.Is(err, os.ErrDeadlineExceeded) {
-				v.stuck() // its answer can't be written to any more
+			if v.events && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(deadline) {
+				// Its answer can't be written to any more, and package net/http
+				// has ended the request over it.
+				v.gone = false
+				v.stuck()
 			}
 			v.broken()
 		}
