@@ -328,12 +328,42 @@ func TestLimitsAreEnforcedWhenAskedFor(t *testing.T) {
 		time.Sleep(15*time.Minute + time.Second)
 		if a := call(t, x, "GET", "/2/usage/tweets", ""); a.status != 200 {
 			t.Errorf("after the window: %d", a.status)
+		} else if left := a.header.Get("x-rate-limit-remaining"); left != "49" {
+			t.Errorf("after the window %s are left, want 49", left)
 		}
 		inject(t, x, "limits=off")
 		for range 60 {
 			if a := call(t, x, "GET", "/2/usage/tweets", ""); a.status != 200 {
 				t.Fatalf("with limits=off: %d", a.status)
 			}
+		}
+		for _, c := range [][4]string{
+			{"GET", rulesPath, "", "450"},
+			{"POST", rulesPath, `{"add":[{"value":"coop"}]}`, "100"},
+			{"GET", "/2/tweets/search/recent?query=coop", "", "450"},
+			{"GET", "/2/tweets/counts/recent?query=coop", "", "300"},
+		} {
+			if a := call(t, x, c[0], c[1], c[2]); a.header.Get("x-rate-limit-limit") != c[3] {
+				t.Errorf("%s %s: %v, want a limit of %s", c[0], c[1], a.header, c[3])
+			}
+		}
+		inject(t, x, "limits=none")
+		if a := call(t, x, "GET", rulesPath, ""); a.header.Get("x-rate-limit-limit") != "" {
+			t.Errorf("with limits=none: %v", a.header)
+		}
+	})
+}
+
+// A script may name its faults in any order.
+func TestFaultsHappenInTheOrderOfTheirTimes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t)
+		inject(t, x, "2m:ok@rules 1m:503@rules")
+		for _, want := range []int{200, 503, 200} {
+			if a := call(t, x, "GET", rulesPath, ""); a.status != want {
+				t.Errorf("%d, want %d", a.status, want)
+			}
+			time.Sleep(61 * time.Second)
 		}
 	})
 }

@@ -328,6 +328,59 @@ func TestAnOutageIsSaidOnce(t *testing.T) {
 	})
 }
 
+// The same trouble is said again when the stream has stood meanwhile.
+func TestTroubleThatComesAgainIsSaidAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		for n := 1; n <= 3; n++ {
+			after(5 * time.Minute)
+			x.Disconnect(xtest.Clean)
+			after(time.Second)
+			if got := strings.Count(s.logged(), `level=WARN msg="the stream is down`); got != n {
+				t.Errorf("warned %d times of %d ends", got, n)
+			}
+		}
+		s.stop()
+	})
+}
+
+// Where no rule is declared, X's answer that there is none ends the stream at once.
+func TestNoRulesDeclaredEndsTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), opts...)
+		if err := <-s.err; err == nil || !strings.Contains(err.Error(), "declare one") || attempts(x) != 1 {
+			t.Errorf("Stream() = %v after %d attempts", err, attempts(x))
+		}
+	})
+}
+
+// That there are too many connections is waited for as X asks, also when X says it in
+// the stream.
+func TestTooManyConnectionsInTheStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		after(time.Minute)
+		x.Send([]byte(`{"title":"ConnectionException","detail":"Too many.","connection_issue":"TooManyConnections","type":"https://api.twitter.com/2/problems/streaming-connection"}`))
+		after(time.Millisecond)
+		x.Disconnect(xtest.Clean)
+		after(59 * time.Second)
+		if s.Stats().Connected || !strings.Contains(s.logged(), "another connection with this token is live") {
+			t.Errorf("not waited for:\n%s", s.logged())
+		}
+		after(10 * time.Second)
+		if !s.Stats().Connected {
+			t.Errorf("not connected again:\n%s", s.logged())
+		}
+		s.stop()
+	})
+}
+
 // Each disconnect_type of X, in both forms, has its advice and its wait.
 func TestDisconnectsOfX(t *testing.T) {
 	slow := 4 * time.Second

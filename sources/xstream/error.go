@@ -111,17 +111,9 @@ func parseProblem(body []byte) (p problem, ok bool) {
 		problem
 		Errors []json.RawMessage `json:"errors"`
 	}
-	if json.Unmarshal(body, &v) != nil {
-		// One member of an unexpected type; the others may do.
-		var loose struct {
-			Title  any `json:"title"`
-			Detail any `json:"detail"`
-		}
-		if json.Unmarshal(body, &loose) != nil {
-			return problem{}, false
-		}
-		v.Title, _ = loose.Title.(string)
-		v.Detail, _ = loose.Detail.(string)
+	// A member of an unexpected type is left out; the others may do.
+	if err := json.Unmarshal(body, &v); err != nil && !errors.As(err, new(*json.UnmarshalTypeError)) {
+		return problem{}, false
 	}
 	p = v.problem
 	if len(v.Errors) > 0 && (p.Title == "" || p.Detail == "") {

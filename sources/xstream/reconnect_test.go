@@ -106,3 +106,29 @@ func TestRefusalsThatPass(t *testing.T) {
 		}
 	}
 }
+
+// What X says is found wherever it says it.
+func TestProblemsAreReadInEachForm(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"title":"T","detail":"D"}`:                                       "T: D",
+		`{"title":"T","details":["one","two"]}`:                            "T: one; two",
+		`{"title":"T","message":"M"}`:                                      "T: M",
+		`{"title":"T","errors":[{"message":"M"}]}`:                         ": M",
+		`{"title":"T","detail":"D","errors":[{"title":"U","detail":"E"}]}`: "T: D",
+		`{"errors":[{"title":"U","detail":"E"},{"title":"V"}]}`:            "U: E",
+		`{"title":"T","detail":"D","scope":{"of":"another type"}}`:         "T: D",
+		`{"title":{"of":"another type"},"detail":"D","type":["and this"]}`: ": D",
+		`{"data":{}}`: "",
+		`[]`:          "",
+		`<html>`:      "",
+	} {
+		p, ok := parseProblem([]byte(body))
+		got := ""
+		if ok {
+			got = p.Title + ": " + p.Detail
+		}
+		if got != want {
+			t.Errorf("parseProblem(%s) = %q, want %q", body, got, want)
+		}
+	}
+}

@@ -106,6 +106,54 @@ func TestInvalidRuleIsExplained(t *testing.T) {
 	})
 }
 
+// Of many rules that nobody declared some are named, and the rest counted; they are
+// deleted in batches, as X takes them.
+func TestManyUndeclaredRules(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		s.stop()
+		var many []rule
+		for n := range 150 {
+			many = append(many, rule{Tag: "old", Value: fmt.Sprintf("old%d", n)})
+		}
+		added, err := s.AddRules(t.Context(), many...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SyncRules(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(s.logged(), "an active rule that nobody declared"); n != 10 || !strings.Contains(s.logged(), `nobody declared" count=140`) {
+			t.Errorf("%d rules of 150 are named:\n%s", n, s.logged())
+		}
+		var ids []string
+		for _, r := range added {
+			ids = append(ids, r.ID)
+		}
+		before := asked(x, rulesPath)
+		if err := s.DeleteRules(t.Context(), ids...); err != nil || asked(x, rulesPath) != before+2 {
+			t.Errorf("DeleteRules() = %v, in %d requests", err, asked(x, rulesPath)-before)
+		}
+	})
+}
+
+// What X may not take is sent all the same, and said.
+func TestADoubtfulRuleIsSaid(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, xstream.Rules(rule{Tag: "long", Value: strings.Repeat("x ", 512) + "x"}))...)
+		if err := <-s.err; err == nil {
+			t.Error("the simulated X takes more than 1,024 characters")
+		}
+		if !strings.Contains(s.logged(), "X may refuse this rule") {
+			t.Errorf("not said:\n%s", s.logged())
+		}
+	})
+}
+
 // Whatever the status, and with nothing else in the answer: it is judged by its errors.
 func TestAnswersAboutRulesAreJudgedByTheirBody(t *testing.T) {
 	for _, status := range []int{200, 201, 400, 409, 422} {
