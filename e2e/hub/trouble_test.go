@@ -17,9 +17,10 @@ import (
 // trouble is what a process of others does to a hub.
 type trouble struct {
 	Addr    string
-	Asleep  int // viewers who read nothing, and come again when they are cut off
-	Rubbish int // viewers who send what is not WebSocket, again and again
-	Burst   int // viewers who come at once, after 3 seconds, and leave a second later
+	Asleep  int           // viewers who read nothing, and come again when they are cut off
+	Rubbish int           // viewers who send what is not WebSocket, again and again
+	Burst   int           // viewers who come after 3 seconds, and leave when they are let in
+	Every   time.Duration // one of them comes; 0: all at once
 }
 
 const troubleVariable = "TWEETSTREAM_TROUBLE"
@@ -67,11 +68,11 @@ func (x trouble) run() {
 	if x.Burst > 0 {
 		<-time.After(3 * time.Second)
 		begin := make(chan struct{})
-		for range x.Burst {
+		for i := range x.Burst {
 			all.Go(func() {
 				<-begin
+				<-time.After(time.Duration(i) * x.Every)
 				if conn, err := (errand{Addr: x.Addr}).dial(); err == nil {
-					<-time.After(time.Second)
 					_ = conn.Close()
 				}
 			})

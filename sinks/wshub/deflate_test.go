@@ -148,6 +148,31 @@ func TestCompressedOnce(t *testing.T) {
 	}
 }
 
+// A Post that is deleted leaves the chunks that are full and compressed, too.
+func TestCompressedDelete(t *testing.T) {
+	hub := serve(t, wshub.Compress(), wshub.Newest(2000), wshub.MaxLag(64<<20, time.Minute))
+	const n = 1000 // in some chunks
+	for i := range n {
+		hub.deliver(tweet(i, 600))
+	}
+	for _, gone := range []bool{false, true} {
+		c, err := hub.dial("", offering("permessage-deflate"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !gone {
+			c.sequence(0, n)
+			if err := hub.Delete(t.Context(), []string{"4"}); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		c.sequence(0, 4)
+		c.sequence(5, n-5)
+		c.want(`{"deleted":["4"]}`)
+	}
+}
+
 // squeeze compresses what a viewer sends.
 func squeeze(op ws.OpCode, fin bool, message []byte) ws.Frame {
 	var b bytes.Buffer
@@ -198,6 +223,10 @@ func TestCompressedMessages(t *testing.T) {
 		v.send(bad.sent)
 		_ = v.conn.SetReadDeadline(time.Now().Add(patience))
 		v.wantClose(bad.want)
+	}
+	bomb := squeeze(ws.OpText, true, bytes.Repeat([]byte("x"), 1<<20)).Payload
+	if got, err := wshub.Inflate(bomb); len(got) != 4097 || err != nil {
+		t.Errorf("%d bytes of a bomb are looked at, %v, want one more than a message may have", len(got), err)
 	}
 	v := view()
 	v.send(part(ws.OpText, "a"))

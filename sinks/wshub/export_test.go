@@ -55,3 +55,6 @@ func Written(h *Hub, query string) int {
 	v.take(make([]byte, maxWrite))
 	return v.frames
 }
+
+// Inflate is inflate, for tests.
+var Inflate = inflate

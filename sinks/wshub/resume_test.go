@@ -125,6 +125,9 @@ func TestHistory(t *testing.T) {
 	clients[-1] = hub.view("?since=30&tag=t0")
 	go func() {
 		for i := old; i < n; i++ {
+			// A slow machine must not make anybody too slow. Who comes out of
+			// the past has half of MaxLag before it.
+			await(t, "nobody is far behind", func() bool { return hub.Stats().Lag.Max < 600<<10 })
 			show(i)
 		}
 	}()
