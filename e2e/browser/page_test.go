@@ -120,15 +120,6 @@ func message(t *testing.T, m map[string]any) string {
 	return string(raw)
 }
 
-func jsArray(t *testing.T, names []string) string {
-	t.Helper()
-	js, err := json.Marshal(names)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(js)
-}
-
 type object = map[string]any
 
 // What strangers write is text, whatever it looks like.
