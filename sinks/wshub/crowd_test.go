@@ -12,6 +12,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
@@ -245,6 +246,35 @@ func TestStats(t *testing.T) {
 	if got := logged.String(); !strings.Contains(got, "reason=misbehaved") || strings.Contains(got, "secret") || strings.Contains(got, "127.0.0.1") {
 		t.Errorf("logged %q, want the reason and nothing else", got)
 	}
+}
+
+// The lag in the middle is not that of the first, nor that of the last.
+func TestLag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := servePipe(t, wshub.Newest(0))
+		for range 2 {
+			hub.view("") // and read nothing
+		}
+		reads := hub.view("")
+		for i := range 100 {
+			hub.deliver(tweet(i, 2400))
+		}
+		reads.sequence(0, 100)
+		synctest.Wait()
+		if lag := hub.Stats().Lag; lag.P50 < 100<<10 || lag.P99 != lag.Max {
+			t.Errorf("two of three are behind: %+v", lag)
+		}
+		more := hub.view("")
+		hub.view("")
+		hub.view("")
+		hub.deliver(tweet(100, 0))
+		reads.sequence(100, 1)
+		more.sequence(100, 1)
+		synctest.Wait()
+		if lag := hub.Stats().Lag; lag.P50 != 0 || lag.P99 != lag.Max || lag.Max == 0 {
+			t.Errorf("two of six are behind: %+v", lag)
+		}
+	})
 }
 
 // A hub of which nobody asks anything can be closed, and starts nothing.
