@@ -19,7 +19,7 @@ const longTasks = `window.long = []; new PerformanceObserver((l) => long.push(..
 
 // However many Posts come, the page stays free, says what it skips, and takes no more
 // memory with time. What other programs do meanwhile counts against the page: only with
-// TWEETSTREAM_BUSY, which is for how long, by default a minute, it says that nothing
+// TWEETSTREAM_ALONE, which is for how long, by default a minute, it says that nothing
 // else runs, and the page has to be quick too.
 func TestTenThousandPostsASecond(t *testing.T) {
 	needBrowser(t)
@@ -27,7 +27,7 @@ func TestTenThousandPostsASecond(t *testing.T) {
 		t.Skip("it takes a minute: it runs with TWEETSTREAM_E2E=1")
 	}
 	d := time.Minute
-	alone := os.Getenv("TWEETSTREAM_BUSY")
+	alone := os.Getenv("TWEETSTREAM_ALONE")
 	if text := alone; text != "" {
 		var err error
 		if d, err = time.ParseDuration(text); err != nil {
