@@ -123,10 +123,8 @@ func BenchmarkLatency(b *testing.B) {
 // rubbish and come again, 10,000 who connect, within 5 seconds or at once, and
 // leave as soon as they are let in: who stays is one more viewer to be written to.
 //
-// With all at once the hub's process has thousands of goroutines that are ready to
-// run, most of them package net/http's, each with a request to read, and the
-// workers wait for their turn among them. It is not for the hub to change that:
-// with no more than 4 handshakes at a time the figures are the same.
+// With all at once the others wait, and admitting no more than 4 handshakes at a time
+// did not change that: most of the work of a connect is done before the hub is asked.
 func BenchmarkCrowd(b *testing.B) {
 	for _, c := range []struct {
 		name string
