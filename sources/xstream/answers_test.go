@@ -423,6 +423,23 @@ func TestDisconnectsOfX(t *testing.T) {
 	}
 }
 
+// One with a title that nobody knows is known by its disconnect_type.
+func TestADisconnectOfAnotherTitle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, opts := server(t)
+		defer x.Close()
+		s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+		after(time.Minute)
+		x.Send([]byte(`{"errors":[{"title":"surprise","disconnect_type":"InternalError","detail":"X went away"}]}`))
+		x.Disconnect(xtest.Clean)
+		after(5 * time.Second)
+		if st := s.Stats(); st.Ends["operational"] != 1 || !st.Connected || st.Malformed+st.Unknown != 0 {
+			t.Errorf("Stats: %+v", st)
+		}
+		s.stop()
+	})
+}
+
 // A connection in the way is closed if that is wanted, and else waited for.
 func TestTakeOver(t *testing.T) {
 	for _, takes := range []bool{true, false} {
@@ -571,6 +588,9 @@ func TestLagIsByXsClock(t *testing.T) {
 		after(time.Second)
 		if lag := s.Stats().Lag; lag != 0 {
 			t.Errorf("lag %v of an id that tells no time", lag)
+		}
+		if ago := time.Since(s.Stats().LastReceived); ago != time.Second {
+			t.Errorf("the last byte came %v ago, want 1s", ago)
 		}
 		s.stop()
 	})
