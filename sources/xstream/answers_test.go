@@ -423,6 +423,30 @@ func TestDisconnectsOfX(t *testing.T) {
 	}
 }
 
+// What ends the stream says what to do about it.
+func TestAdviceOfRefusals(t *testing.T) {
+	for status, says := range map[int]string{
+		http.StatusBadRequest:        "look at the fields and expansions",
+		http.StatusProxyAuthRequired: "put them into HTTPS_PROXY",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			x, opts := server(t)
+			defer x.Close()
+			x.Fail(streamPath, -1, xtest.Problem(status))
+			s := start(t, nil, xstream.Token("secret"), append(opts, coop)...)
+			after(time.Minute)
+			select {
+			case err := <-s.err:
+				if err == nil || !strings.Contains(err.Error(), says) {
+					t.Errorf("%d: Stream() = %v, want %q in it", status, err, says)
+				}
+			default:
+				t.Errorf("%d: the stream goes on:\n%s", status, s.logged())
+			}
+		})
+	}
+}
+
 // One with a title that nobody knows is known by its disconnect_type.
 func TestADisconnectOfAnotherTitle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
