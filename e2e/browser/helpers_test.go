@@ -284,7 +284,16 @@ func (b *tab) until(what, js string) {
 		const look = () => { if (%s) done(true); else if (Date.now() > end) done(false); else setTimeout(look, 20); };
 		look();
 	})`
-	ok := eval[bool](b, fmt.Sprintf(wait, (patience/2).Milliseconds(), js))
+	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	defer cancel()
+	look := chromedp.Evaluate[bool](fmt.Sprintf(wait, (patience/2).Milliseconds(), js), chromedp.EvalAwaitPromise)
+	ok, err := chromedp.Run(ctx, look)
+	for err != nil && ctx.Err() == nil && strings.Contains(err.Error(), "navigated") {
+		ok, err = chromedp.Run(ctx, look) // the page was loaded anew meanwhile
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
 	if !ok {
 		b.t.Fatalf("never: %s\n%s", what, eval[string](b, "document.body.innerText.slice(0, 2000)"))
 	}

@@ -21,7 +21,7 @@ export class Column {
   #items = new Map(); // what is in the list, by id
   #waiting = []; // oldest first
   #missed = 0; // Posts that waited and had to go
-  #gliding = 0; // until when the list glides to its top by itself
+  #gliding = false; // the list glides to its top by itself
   #more = false; // the history may have older ones
   #asked = 0; // questions to the history; the answer of the last one counts
   #loaded = false;
@@ -51,7 +51,7 @@ export class Column {
     this.element = el('section', { className: 'column', 'aria-labelledby': name },
       el('header', 'head', this.grip, this.buttons), el('div', 'newsbox', this.news), this.scroller);
     for (const event of ['wheel', 'touchstart', 'pointerdown', 'keydown']) {
-      this.scroller.addEventListener(event, () => { this.#gliding = 0; }, { passive: true });
+      this.scroller.addEventListener(event, () => { this.#gliding = false; }, { passive: true });
     }
     this.scroller.addEventListener('scroll', () => this.#scrolled(), { passive: true });
     this.list.addEventListener('focusout', () => this.#deps.changed());
@@ -123,13 +123,13 @@ export class Column {
   get held() {
     if (this.#deps.paused()) return true;
     const inList = this.list.contains(document.activeElement);
-    return inList || (this.scroller.scrollTop > 60 && performance.now() > this.#gliding);
+    return inList || (this.scroller.scrollTop > 60 && !this.#gliding);
   }
 
   /** latest jumps to the newest Posts. */
   latest() {
     if (this.list.contains(document.activeElement) || document.activeElement === this.news) this.scroller.focus({ preventScroll: true });
-    this.#gliding = performance.now() + 1_000;
+    this.#gliding = true;
     this.scroller.scrollTop = 0;
     this.#deps.changed();
   }
@@ -156,15 +156,18 @@ export class Column {
     const top = at + nodes.reduce((sum, n) => sum + n.offsetHeight, 0);
     this.list.style.minHeight = `${top + this.scroller.clientHeight}px`; // a short list could not be moved
     this.scroller.scrollTop = top;
-    this.#gliding = performance.now() + 1_500;
+    this.#gliding = true;
     const far = top > this.scroller.clientHeight || matchMedia('(prefers-reduced-motion: reduce)').matches;
     requestAnimationFrame(() => {
-      if (this.#gliding > 0) this.scroller.scrollTo({ top: 0, behavior: far ? 'instant' : 'smooth' });
+      if (this.#gliding) this.scroller.scrollTo({ top: 0, behavior: far ? 'instant' : 'smooth' });
     });
   }
 
   #scrolled() {
-    if (this.scroller.scrollTop <= 0) this.list.style.minHeight = '';
+    if (this.scroller.scrollTop <= 0) {
+      this.list.style.minHeight = '';
+      this.#gliding = false;
+    }
     this.#deps.changed();
   }
 
