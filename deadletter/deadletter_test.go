@@ -111,11 +111,16 @@ func segments(t testing.TB, path string) (paths []string) {
 
 // logged is a log that a test can read.
 type logged struct {
+	said func(record string) // is told of each record, if there is one
+
 	mu sync.Mutex
 	b  bytes.Buffer
 }
 
 func (l *logged) Write(p []byte) (int, error) {
+	if l.said != nil {
+		l.said(string(p))
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.b.Write(p)
