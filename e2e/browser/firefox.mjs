@@ -10,6 +10,7 @@ const lines = createInterface({ input: process.stdin });
 const browser = await puppeteer.launch({ browser: "firefox", executablePath, userDataDir, headless: true });
 const faults = [];
 let serverIsThere = true;
+let pictures = false; // requests for them are expected
 try {
   const page = await browser.newPage();
   page.on("console", (m) => {
@@ -21,6 +22,7 @@ try {
     return d.dismiss();
   });
   page.on("request", (r) => {
+    if (pictures && r.url().startsWith("https://pbs.twimg.com/")) return;
     if (!r.url().startsWith(url) && !r.url().startsWith("data:")) faults.push(`a request to ${r.url()}`);
   });
   const until = async (what, condition, ...args) => {
@@ -50,6 +52,19 @@ try {
   });
   await page.keyboard.type("H");
   if ((await titles()) !== "Everything coop coffee golang") faults.push(`columns are ${await titles()}`);
+  // By pointer: the last to the place of the one before it, and back.
+  for (const want of ["Everything coop golang coffee", "Everything coop coffee golang"]) {
+    const [to, from] = await page.$$eval(".column .grip", (all) => all.slice(-2).map((g) => {
+      g.scrollIntoView({ behavior: "instant" });
+      const r = g.getBoundingClientRect();
+      return [r.left + 20, r.top + r.height / 2];
+    }));
+    await page.mouse.move(...from);
+    await page.mouse.down();
+    await page.mouse.move(...to, { steps: 5 });
+    await page.mouse.up();
+    if ((await titles()) !== want) faults.push(`columns are ${await titles()} after a drag, not ${want}`);
+  }
   await page.reload();
   await live();
   await until("the columns are kept", () => document.querySelectorAll(".column").length === 4);
@@ -75,6 +90,10 @@ try {
   await click("#tab-pipeline");
   await until("the source is connected", () => document.querySelector("#view-pipeline dd")?.textContent === "connected");
   await until("nothing is lost", () => [...document.querySelectorAll(".ledger")].length === 4 && [...document.querySelectorAll(".ledger")].every((l) => l.dataset.lost === "0"));
+  for (const [fault, row] of [["garbage", /^Broken lines1$/], ["reset", /^Connections2, of which 1 were lost/]]) {
+    await click(`#view-pipeline [data-fault=${fault}]`);
+    await until(`the fault is seen: ${fault}`, (row) => [...document.querySelectorAll("#view-pipeline .rows > div")].some((d) => new RegExp(row).test(d.textContent)), row.source);
+  }
   await click("#tab-rules");
   await until("the rules are listed", () => document.querySelectorAll("#view-rules .rules li[data-rule]").length === 3);
   serverIsThere = false; // what is refused is an error of the network
@@ -87,6 +106,14 @@ try {
   await click("#pause");
   await until("what waited is shown", (top) => document.querySelector(".column .posts > li").dataset.id !== top, top);
 
+  // What is exported has what the page shows.
+  await click(".column:nth-of-type(3) .buttons button:nth-child(3)");
+  await until("the filter is open", () => document.querySelector("#choose").open);
+  const exported = await page.$$eval("#choose .export a", (all) => Promise.all(all.map(async (a) => (await (await fetch(a.href)).text()).trim().split("\n").map(JSON.parse))));
+  await page.keyboard.press("Escape");
+  if (exported[0].length < 5 || !exported[0].every((o) => /^\d+$/.test(o.id))) faults.push(`the ids are ${JSON.stringify(exported[0]).slice(0, 200)}`);
+  if (exported[1].length < 5 || !exported[1].every((o) => o.matching_rules.some((r) => r.tag === "coffee"))) faults.push("Posts are exported that are not of the column");
+
   const hostile = '<script>window.pwned = 1</script><img src=x onerror="alert(1)">';
   const status = await page.evaluate(async (text) => {
     const post = { data: { id: "1", text: `${text} javascript:pwned`, entities: { urls: [{ start: text.length + 1, end: text.length + 17, url: "javascript:pwned" }] } } };
@@ -98,7 +125,19 @@ try {
     return li && li.textContent === `${text} javascript:pwned` && li.children.length === 0 && !("pwned" in window);
   }, hostile);
 
+  // Pictures, which are X's, are asked for only when the user allows it; here nobody has them.
+  await page.keyboard.type("?");
+  await until("the settings are open", () => document.querySelector("#about").open);
+  pictures = true;
   serverIsThere = false;
+  await Promise.all([page.waitForNavigation(), click("#about input[type=checkbox]")]);
+  await until("there are pictures, of X alone", () => {
+    const all = [...document.querySelectorAll(".posts img")];
+    return all.length > 0 && all.every((i) => i.src.startsWith("https://pbs.twimg.com/"));
+  });
+  await page.goto(url + "/");
+  await live();
+
   console.log("restart");
   await until("the page has noticed", () => document.querySelector("#state").dataset.state !== "live");
   console.log("down");

@@ -51,6 +51,32 @@ func TestPipelineOfThePage(t *testing.T) {
 	b.until("the source is connected again", `document.querySelector('#view-pipeline .rows dd')?.textContent === 'connected'`)
 }
 
+// Each fault that the page offers is seen in its figures, and nothing is lost by it.
+func TestFaultsOfThePage(t *testing.T) {
+	needBrowser(t)
+	s := start(t, freeAddr(t), "--rate", "20")
+	b := open(t, s.url, s.url+"/")
+	b.until("it is live", live)
+	b.key("i")
+	const rows = `document.querySelector('#view-pipeline .rows')?.textContent`
+	connected := `document.querySelector('#view-pipeline .rows dd')?.textContent === 'connected'`
+	for _, f := range []struct{ fault, seen string }{
+		{"garbage", `/Broken lines1/`},
+		{"disconnect", `/of which 1 were lost/`},
+		{"busy", `/of which 2 were lost/`},
+		{"stall", `/Last byte[2-9] s ago/`},
+	} {
+		b.until("the source is connected", connected)
+		b.click("#view-pipeline [data-fault=" + f.fault + "]")
+		b.until("the fault is seen: "+f.fault, f.seen+`.test(`+rows+`)`)
+	}
+	b.until("the connection is found dead", `/and 1 found dead/.test(`+rows+`)`)
+	b.until("the source is connected again", connected)
+	// The last gap is asked for once more after half a minute, which is not waited for.
+	b.until("the gaps are filled", `/[1-9] filled, \d open, 0 lost/.test(`+rows+`)`)
+	b.until("nothing is lost", `[...document.querySelectorAll('.ledger')].every((l) => l.dataset.lost === '0')`)
+}
+
 // A rule is tried and added; what is wrong with one is shown at its place.
 func TestRulesOfThePage(t *testing.T) {
 	needBrowser(t)

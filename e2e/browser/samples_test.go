@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/tweetstream-go/tweetstream"
 )
 
@@ -43,6 +45,10 @@ func TestSamplesInThePage(t *testing.T) {
 	}
 	if n := eval[int](b, `[...document.querySelectorAll('.column .posts > li')].filter((li) => !li.querySelector('.text, .media, .quoted, .poll') || !li.querySelector('.who .name').textContent).length`); n != 0 {
 		t.Errorf("%d Posts are shown without their content or author", n)
+	}
+	b.js(texts)
+	if diff := cmp.Diff([]string{}, eval[[]string](b, `fetch('/posts?limit=200').then((r) => r.json()).then((a) => odd(a.posts))`)); diff != "" {
+		t.Errorf("not shown as text (-want +got):\n%.3000s", diff)
 	}
 	t.Logf("%d Posts", len(ids))
 }

@@ -130,6 +130,33 @@ func TestDeleted(t *testing.T) {
 	}
 }
 
+// An export ends where X's policy for whole Posts does, and for ids at what a file
+// may hold: the newest are in it.
+func TestExportLimits(t *testing.T) {
+	if raceEnabled {
+		t.Skip("50,000 Posts take long with the race detector: it runs without")
+	}
+	const most = 50_000
+	d := serve(t, "--receive")
+	for from := 1; from <= most+500; from += 500 {
+		var batch strings.Builder
+		for id := from; id < from+500; id++ {
+			fmt.Fprintf(&batch, `{"data":{"id":"%d"}}`+"\n", id)
+		}
+		if resp, body := d.do(request{"POST", "/tweets", batch.String(), map[string]string{"Content-Type": "application/x-ndjson"}}); resp.StatusCode != 204 {
+			t.Fatalf("status %d: %s", resp.StatusCode, body)
+		}
+	}
+	newest := fmt.Sprint(most + 500)
+	d.eventually("all are stored", func() bool { ids := d.found("limit=1"); return len(ids) == 1 && ids[0] == newest })
+	for what, want := range map[string]int{"ids": most, "posts": 500} {
+		resp, body := d.do(request{method: "GET", path: "/export/" + what})
+		if lines := strings.Count(body, "\n"); resp.StatusCode != 200 || lines != want || !strings.Contains(body, `"`+newest+`"`) {
+			t.Errorf("%s: status %d, %d lines, want %d with the newest", what, resp.StatusCode, lines, want)
+		}
+	}
+}
+
 // The oldest Posts are taken away, and of a data folder that was not asked for
 // nothing is left.
 func TestKeep(t *testing.T) {

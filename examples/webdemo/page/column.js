@@ -134,9 +134,14 @@ export class Column {
     this.#deps.changed();
   }
 
-  /** raise puts on top what waits, as far as a frame has time; false if some still wait. */
-  raise(deadline = performance.now() + slice) {
-    if (this.#waiting.length === 0 || this.held) return true;
+  /** ready says that there is something for raise to put on top. */
+  get ready() {
+    return this.#waiting.length > 0 && !this.held;
+  }
+
+  /** raise puts on top what waits, as far as a frame has time. */
+  raise() {
+    const deadline = performance.now() + slice;
     // What would leave the list again at once is not built.
     if (this.#waiting.length > shownAtMost) this.#waiting.splice(0, this.#waiting.length - shownAtMost);
     const nodes = [];
@@ -148,7 +153,6 @@ export class Column {
     this.list.prepend(...nodes);
     while (this.#items.size > shownAtMost) this.#forgetLast();
     if (!first) this.#glide(nodes, at);
-    return this.#waiting.length === 0;
   }
 
   // glide keeps what is seen where it is, and then moves to the top.

@@ -26,7 +26,7 @@ let waiting = 0; // Posts that came while it is paused
 // The columns.
 
 let planned = false;
-const busy = new Set(); // columns that still build cards
+let turn = 0; // the place of the column that builds cards next
 
 function changed() {
   if (planned) return;
@@ -36,13 +36,15 @@ function changed() {
 
 function frame() {
   planned = false;
-  const deadline = performance.now() + 4;
-  for (const c of columns.all) {
-    if (performance.now() >= deadline) busy.add(c);
-    else if (c.raise(deadline)) busy.delete(c);
-    else busy.add(c);
+  // One column a frame: for each the page is laid out anew.
+  const all = columns.all;
+  const next = all.findIndex((c, i) => i >= turn && c.ready);
+  const i = next < 0 ? all.findIndex((c) => c.ready) : next;
+  if (i >= 0) {
+    all[i].raise();
+    turn = i + 1;
+    if (all.some((c) => c.ready)) changed();
   }
-  if (columns.all.some((c) => busy.has(c))) changed();
   show();
 }
 

@@ -6,6 +6,7 @@ import { ask } from './server.js';
 
 const faults = [
   ['reset', 'Cut the connection', 'The stream ends in the middle of a message.'],
+  ['disconnect', 'Let X disconnect', 'With a message that says so, as X does for its own reasons.'],
   ['stall', 'Let X fall silent', 'For a minute: after 21 seconds without a byte the connection counts as dead.'],
   ['busy', 'Cut it, then answer 503', 'Twice, as X does when it is overloaded.'],
   ['flood', 'Flood: 5,000 Posts', 'All at once.'],
