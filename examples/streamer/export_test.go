@@ -1,7 +1,10 @@
 package main
 
 import (
+	"context"
 	"io"
+	"log/slog"
+	"os"
 	"time"
 
 	"github.com/tweetstream-go/tweetstream"
@@ -24,6 +27,11 @@ func Progress(st *tweetstream.Stats, x *xstream.Stats) func(now time.Time) strin
 
 // JournalNote is what the line says of a journal.
 var JournalNote = journalNote
+
+// Reread reads a file of rules again on each hangup, until ctx is done.
+func Reread(ctx context.Context, file string, hangup <-chan os.Signal, source *xstream.Source, logger *slog.Logger) {
+	(&declares{Rules: &file}).reread(ctx, hangup, source, &settings{}, logger)
+}
 
 type fixed[T any] struct{ v *T }
 

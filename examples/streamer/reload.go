@@ -32,27 +32,32 @@ func (d *declares) reload(ctx context.Context, source *xstream.Source, s *settin
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		wait := reloadFirst
-		var again <-chan time.Time
-		for {
-			select {
-			case <-ctx.Done():
-				return
-			case <-hangup:
-				wait = reloadFirst
-			case <-again:
-			}
-			again = nil
-			if d.change(ctx, source, s, logger, wait) {
-				again = time.After(wait)
-				wait = min(2*wait, reloadLongest)
-			}
-		}
+		d.reread(ctx, hangup, source, s, logger)
 	}()
 	return func() {
 		signal.Stop(hangup)
 		cancel()
 		<-ended
+	}
+}
+
+// reread does so until ctx is done.
+func (d *declares) reread(ctx context.Context, hangup <-chan os.Signal, source *xstream.Source, s *settings, logger *slog.Logger) {
+	wait := reloadFirst
+	var again <-chan time.Time
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+			wait = reloadFirst
+		case <-again:
+		}
+		again = nil
+		if d.change(ctx, source, s, logger, wait) {
+			again = time.After(wait)
+			wait = min(2*wait, reloadLongest)
+		}
 	}
 }
 

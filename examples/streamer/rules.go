@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"github.com/tweetstream-go/tweetstream"
 )
@@ -55,7 +54,7 @@ func parseRule(text string) (tweetstream.Rule, error) {
 	switch {
 	case !ok || r.Tag == "" || r.Value == "":
 		return r, errors.New("want TAG=VALUE, as in cats='cats OR #cats lang:en'")
-	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+	case strings.ContainsFunc(text, unicode.IsControl):
 		return r, errors.New("has characters that no rule has")
 	}
 	return r, nil

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -137,7 +136,7 @@ func ruleOf(node *yaml.Node) (r tweetstream.Rule, err error) {
 		return r, errors.New("a rule has a tag, which its Posts bear")
 	case r.Value == "":
 		return r, fmt.Errorf("the rule with the tag %.64q has no value", r.Tag)
-	case !utf8.ValidString(r.Tag+r.Value) || strings.ContainsFunc(r.Tag+r.Value, unicode.IsControl):
+	case strings.ContainsFunc(r.Tag+r.Value, unicode.IsControl):
 		return r, errors.New("has characters that no rule has")
 	}
 	return r, nil

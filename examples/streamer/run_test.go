@@ -191,10 +191,10 @@ func TestDeclaredRules(t *testing.T) {
 	if code := start(t, "rules", "add", "--api-url", x.URL, "mine-old=old", "theirs=others").wait(); code != 0 {
 		t.Fatalf("rules add: exit code %d", code)
 	}
-	p := start(t, "--api-url", x.URL, "--tag", "coop", "--tag", "été", "--rule", `mine-q="a=b" OR (c d)`, "--tag", "coop", "--prune", "mine-")
+	p := start(t, "--api-url", x.URL, "--tag", "coop", "--tag", "été", "--tag", "می\u200cخواهم", "--tag", "कॉफी", "--rule", `mine-q="a=b" OR (c d)`, "--tag", "coop", "--prune", "mine-")
 	p.eventually("the stream is connected", func() bool { return x.Stats().Connected == 1 })
 	p.stop(os.Interrupt)
-	want := []string{"theirs=others", "coop=coop OR #coop", "été=été OR #été", `mine-q="a=b" OR (c d)`}
+	want := []string{"theirs=others", "coop=coop OR #coop", "été=été OR #été", "می\u200cخواهم=می\u200cخواهم OR #می\u200cخواهم", "कॉफी=कॉफी OR #कॉफी", `mine-q="a=b" OR (c d)`}
 	if diff := cmp.Diff(want, rulesAt(t, x)); diff != "" {
 		t.Errorf("rules at X (-want +got):\n%s", diff)
 	}
