@@ -190,17 +190,19 @@ func (c *checkCmd) checkRules(ctx context.Context, r *report, source *xstream.So
 		return
 	}
 	text := fmt.Sprintf("%d declared, %d at X", len(rules), len(there))
-	switch after := len(there) + len(diff.Add) - len(diff.Delete); {
+	after := len(there) + len(diff.Add) - len(diff.Delete)
+	switch {
 	case after == 0:
 		r.add(fail, "rules", text+": X opens no stream without rules", "declare one with --tag, --rule or --rules")
 		return
 	case len(diff.Undeclared) > 0 && len(rules) > 0:
 		r.add(warn, "rules", fmt.Sprintf("%s, %d of them not declared here: the Posts that they bring are billed", text, len(diff.Undeclared)),
 			"look at them with streamer rules diff; delete them with rules delete or --prune")
-	case after > 1000:
-		r.add(warn, "rules", fmt.Sprintf("%s; %d then: pay-per-use has room for 1,000", text, after), "join several by OR, if the plan is not Enterprise")
 	default:
 		r.add(ok, "rules", text, "")
+	}
+	if after > 1000 {
+		r.add(warn, "rules", fmt.Sprintf("%d then: pay-per-use has room for 1,000", after), "join several by OR, if the plan is not Enterprise")
 	}
 	for _, d := range rules {
 		if said := doubts(d.Tag, d.Value); said != "" {
@@ -214,7 +216,7 @@ func (c *checkCmd) checkRules(ctx context.Context, r *report, source *xstream.So
 	if len(diff.Delete) > 0 {
 		r.would("delete %s at X: %s", plural(len(diff.Delete), "rule"), tagsOf(diff.Delete))
 	}
-	r.would("read the filtered stream of %s, each Post billed", plural(len(there)+len(diff.Add)-len(diff.Delete), "rule"))
+	r.would("read the filtered stream of %s, each Post billed", plural(after, "rule"))
 }
 
 // tagsOf names the first of the rules.

@@ -96,9 +96,9 @@
 // free). When it is full, the stream is held. A sink is known to the journal by its
 // NAME: under the same NAME it goes on where it was. A second streamer with the
 // same DIR stands by, and takes over when the first has ended; a file: or ws: sink
-// and the --dead-letter of each must be its own. streamer journal stat shows what
-// waits for whom, and streamer journal compact makes the file smaller, both while no
-// streamer has the journal.
+// and the --dead-letter of each must be its own. streamer journal stat reads it all,
+// and shows what waits for whom and how much is damaged; streamer journal compact
+// makes the file smaller. Both are for while no streamer has the journal.
 //
 // --dead-letter FILE keeps the Posts that a sink will not get, each with the sink's
 // NAME and the reason: those that it refuses, that were dropped because it was down

