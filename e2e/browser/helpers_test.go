@@ -96,8 +96,14 @@ func freeAddr(t *testing.T) string {
 // start runs webdemo at addr, and waits until it answers.
 func start(t *testing.T, addr string, args ...string) *server {
 	t.Helper()
-	s := &server{addr: addr, url: "http://" + addr, ended: make(chan struct{}), stderr: &buffer{}}
-	s.cmd = exec.Command(webdemo, append([]string{"--listen", addr}, args...)...)
+	return serve(t, addr, exec.Command(webdemo), args...)
+}
+
+// serve is start for a command that runs webdemo.
+func serve(t *testing.T, addr string, cmd *exec.Cmd, args ...string) *server {
+	t.Helper()
+	s := &server{cmd: cmd, addr: addr, url: "http://" + addr, ended: make(chan struct{}), stderr: &buffer{}}
+	s.cmd.Args = append(append(s.cmd.Args, "--listen", addr), args...)
 	s.cmd.Dir = t.TempDir()
 	s.cmd.Stderr = s.stderr
 	if err := s.cmd.Start(); err != nil {
