@@ -322,9 +322,6 @@ func settingOf(node *yaml.Node, f *kong.Flag) (any, error) {
 }
 
 func textOf(node *yaml.Node, f *kong.Flag) (string, error) {
-	if node.Kind == yaml.AliasNode {
-		node = node.Alias
-	}
 	text := f.Target.Kind() == reflect.String || f.IsSlice()
 	switch {
 	case node.Kind != yaml.ScalarNode && f.IsSlice():

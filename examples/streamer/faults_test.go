@@ -54,6 +54,9 @@ func TestSimulateTLS(t *testing.T) {
 		args: []string{"--api-url", at.FindString(sim.stderr.String()), "--tag", "coop", "--token-env", "TOKEN", "--budget", "none"},
 	}.start(t)
 	p.eventually("Posts come", func() bool { return strings.Contains(p.stdout.String(), "\n") })
+	if want := "SSL_CERT_FILE=" + certificate + " TOKEN=any "; !strings.Contains(sim.stderr.String(), want) {
+		t.Errorf("it does not say %q:\n%s", want, sim.stderr.String())
+	}
 	if !strings.Contains(p.stderr.String(), "failed to verify certificate") {
 		t.Errorf("the bad certificate is not named:\n%s", p.stderr.String())
 	}

@@ -44,8 +44,12 @@ func TestProgressLine(t *testing.T) {
 	now = now.Add(time.Second)
 	check("received 1003, 502/s, 4 repeats, held: the disk is full | file: 2 delivered, 1 waiting, 0 failed | b: 0 delivered, 0 waiting, 7 failed, 3 lost, outage")
 
-	// The rate is that of the last seconds.
+	x = xstream.Stats{Budget: xstream.Reads{Day: 5}, Held: "out of credits at X", OpenGaps: make([]xstream.Gap, 2), LostGaps: 1, Cost: 1.5}
 	st.Held, st.Sinks = "", nil
+	check("received 1003, 502/s, 4 repeats, held: out of credits at X, 2 gaps being recovered, 1 gaps lost, $1.50")
+	x = xstream.Stats{Connected: true}
+
+	// The rate is that of the last seconds.
 	for range 10 {
 		now = now.Add(time.Second)
 		line(now)

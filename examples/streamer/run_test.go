@@ -206,8 +206,53 @@ func TestRulesAtXAreUsed(t *testing.T) {
 	p := start(t, "--api-url", x.URL)
 	p.eventually("a Post is on stdout", func() bool { return strings.Contains(p.stdout.String(), "\n") })
 	p.stop(os.Interrupt)
+	if !strings.Contains(p.stderr.String(), "no bearer.txt: a made-up token is used") {
+		t.Errorf("it does not say that the token is made up:\n%s", p.stderr.String())
+	}
 	if !strings.Contains(p.stderr.String(), "the stream brings what the rules bring that are at X") {
 		t.Errorf("it does not say that the rules at X are used:\n%s", p.stderr.String())
+	}
+}
+
+// What a restart would miss is said at the start.
+func TestWithoutCheckpoint(t *testing.T) {
+	for _, keep := range []string{"", "--checkpoint", "--journal"} {
+		c := command{env: []string{"TOKEN=any"}, args: []string{"--api-url", "https://127.0.0.1:1", "--token-env", "TOKEN", "--tag", "coop"}}
+		if keep != "" {
+			c.args = append(c.args, keep, "kept")
+		}
+		p := c.start(t)
+		p.eventually("it tries", func() bool { return strings.Contains(p.stderr.String(), "the stream is down") })
+		p.stop(os.Interrupt)
+		if said := strings.Contains(p.stderr.String(), "a restart begins at now"); said != (keep == "") {
+			t.Errorf("with %q it is said: %v\n%s", keep, said, p.stderr.String())
+		}
+	}
+}
+
+// At the budget the stream is held, and what was read counts for the next run, too.
+// Without one there are no costs.
+func TestBudget(t *testing.T) {
+	x := newServer(t, xtest.Rate(200))
+	args := []string{"--api-url", x.URL, "--tag", "coop", "--checkpoint", filepath.Join(t.TempDir(), "state"), "--to", "file:out.ndjson"}
+	for range 2 {
+		p := start(t, append(args, "--budget", "50/day", "--budget", "9000/month", "--cycle-day", "3", "--price", "0.01")...)
+		p.eventually("the stream is held", func() bool { return strings.Contains(p.stderr.String(), "the stream is held by the budget") })
+		p.stop(os.Interrupt)
+		for _, says := range []string{"posts=50 cost=$0.50", "cycle_day=3", "read_day=50 cost=$0.50"} {
+			if !strings.Contains(p.stderr.String(), says) {
+				t.Errorf("it does not say %q:\n%s", says, p.stderr.String())
+			}
+		}
+	}
+	if n := x.Stats().Connects; n != 1 {
+		t.Errorf("%d connections, though the first has spent the budget", n)
+	}
+	p := start(t, append(args, "--budget", "none")...)
+	p.eventually("the stream is there", func() bool { return x.Stats().Connected == 1 })
+	p.stop(os.Interrupt)
+	if strings.Contains(p.stderr.String(), "cost=") {
+		t.Errorf("costs without a budget:\n%s", p.stderr.String())
 	}
 }
 

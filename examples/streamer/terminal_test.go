@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -14,6 +15,8 @@ import (
 
 	"github.com/tweetstream-go/tweetstream/xtest"
 )
+
+var timeOfDay = regexp.MustCompile(`^time=\d\d:\d\d:\d\d `)
 
 // On a terminal a line of figures is refreshed below the log, fits, and is gone
 // at the end.
@@ -53,7 +56,7 @@ func TestTerminal(t *testing.T) {
 	}
 	lines := screen(t, shown.String())
 	for _, line := range lines[:len(lines)-1] {
-		if !strings.HasPrefix(line, "time=") {
+		if !timeOfDay.MatchString(line) {
 			t.Errorf("a garbled line: %q", line)
 		}
 	}
