@@ -15,7 +15,7 @@ import (
 type recoverCmd struct {
 	Since time.Time `required:"" placeholder:"TIME" help:"From when on, as in 2026-01-31T23:00:00Z. Search goes back seven days."`
 	Until time.Time `required:"" placeholder:"TIME" help:"Up to when."`
-	Posts int       `default:"1000" placeholder:"N" help:"Buy no more than N Posts (${default})."`
+	Posts int       `default:"1000" placeholder:"N" help:"Buy no more than N Posts, but for up to 9 more: X's smallest page has 10 (${default})."`
 
 	declares
 

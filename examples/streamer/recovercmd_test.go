@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,14 +46,26 @@ func TestWhatWasMissedIsAskedForAgain(t *testing.T) {
 	p.eventually("the gap is named", func() bool { return strings.Contains(p.stderr.String(), "streamer recover --since") })
 	p.stop(os.Interrupt)
 
-	byHand := filepath.Join(dir, "hand.ndjson")
-	p = start(t, "recover", "--api-url", x.URL, "--rule", rule, "--to", "file:"+byHand, "--posts", "20",
-		"--since", since.Format(time.RFC3339), "--until", time.Now().Add(time.Second).Format(time.RFC3339))
-	p.eventually("it has ended", func() bool { return strings.Contains(p.stderr.String(), "msg=ended") })
-	if got := ids(t, read(t, byHand)); !slices.Equal(got, x.IDs()) {
-		t.Errorf("recover brought %v, want %v\n%s", got, x.IDs(), p.stderr.String())
+	// By hand, to a file, and some of them to a receiver that refuses all.
+	coops := x.IDs()
+	for range 30 {
+		coops = append(coops, x.Post(xtest.Post{Text: "coop more"}))
 	}
-	if !strings.Contains(p.stderr.String(), "cost_at_most=$0.10") {
+	x.Post(xtest.Post{Text: "fish"})
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnprocessableEntity) }))
+	defer receiver.Close()
+	byHand, dead := filepath.Join(dir, "hand.ndjson"), filepath.Join(dir, "dead.ndjson")
+	args = []string{"recover", "--api-url", x.URL, "--rule", rule, "--since", since.Format(time.RFC3339), "--until", time.Now().Add(time.Second).Format(time.RFC3339)}
+	p = start(t, append(args, "--to", "file:"+byHand, "--posts", "50", "--price", "0.01")...)
+	few := start(t, append(args, "--to", receiver.URL, "--posts", "10", "--dead-letter", dead)...)
+	if code := p.wait(); code != 0 || !slices.Equal(ids(t, read(t, byHand)), coops) {
+		t.Errorf("recover: exit code %d, and brought %v, want %v\n%s", code, ids(t, read(t, byHand)), coops, p.stderr.String())
+	}
+	if !strings.Contains(p.stderr.String(), "posts_at_most=50 cost_at_most=$0.50") {
 		t.Errorf("recover does not say what it may cost:\n%s", p.stderr.String())
+	}
+	code := few.wait()
+	if n := bytes.Count(read(t, dead), []byte("\n")); code != 1 || n < 10 || n > 19 {
+		t.Errorf("recover of 10 at most: exit code %d, %d dead letters, want 1 and 10, or what a page has more\n%s", code, n, few.stderr.String())
 	}
 }

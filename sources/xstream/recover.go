@@ -13,8 +13,9 @@ import (
 
 // Recover says how much of what X sent while no connection stood is asked for
 // again: at most what is not longer ago than back when the stream stands again,
-// and at most that many Posts for each gap, for each is billed. By default 15
-// minutes and 1,000 Posts. Recover(0, 0) asks for nothing.
+// and at most that many Posts for each gap, for each is billed; or up to 9 more, as
+// the smallest page of search has 10. By default 15 minutes and 1,000 Posts.
+// Recover(0, 0) asks for nothing.
 //
 // X is asked by recent search, once for each rule at X, beside the stream, and
 // 60 s on both sides of what is known, for search is late. Such Posts have
