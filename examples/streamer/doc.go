@@ -133,8 +133,9 @@
 // What X sends while the stream is not there is asked for again, by recent search
 // and at most 15 minutes and 1,000 Posts of it; --recover sets other limits. On
 // plans that have it, --backfill 5m lets X send it again itself, up to 5 minutes of
-// it. With --checkpoint or --journal that is done after a restart too. A gap that stays is named in the
-// log with the command that fills it: recover, which buys at most --posts.
+// it. With --checkpoint or --journal that is done after a restart too. A gap that
+// stays is named in the log with the command that fills it: recover, which buys at
+// most --posts. Of either limit of Posts, X's pages may bring up to 9 more.
 //
 // Each Post that X sends is billed, once a UTC day. When the --budget is spent the
 // stream is closed until the day turns, or with N/month the billing cycle, which
