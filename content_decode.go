@@ -16,7 +16,9 @@ var errNoData = errors.New("message has no data object")
 // matter of the one line that asks for it, a field may have two names, and keys
 // are exact, while encoding/json would take "ID" for a struct's "id".
 func decodeContent(raw []byte) (*Content, error) {
-	m, ok := parse(raw)
+	p := parsers.Get().(*parser)
+	defer p.free()
+	m, ok := p.parse(raw)
 	if !ok {
 		return nil, errNoJSON
 	}

@@ -2,6 +2,7 @@ package tweetstream
 
 import (
 	"strings"
+	"sync"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -20,12 +21,30 @@ type parser struct {
 	space []field // in which those stand that are
 }
 
+// parsers are kept for their stack and space: what a message holds would else be a
+// third of all that the decoding of it allocates.
+var parsers = sync.Pool{New: func() any { return &parser{stack: make([]field, 0, 64), space: make([]field, 0, 256)} }}
+
+// maxKept is how many fields the space of a parser has that is kept.
+const maxKept = 1024
+
+// free ends the use of all that the parser has returned, but for the strings.
+func (p *parser) free() {
+	if cap(p.stack) > maxKept || cap(p.space) > maxKept {
+		return
+	}
+	clear(p.stack[:cap(p.stack)])
+	clear(p.space)
+	*p = parser{stack: p.stack[:0], space: p.space[:0]}
+	parsers.Put(p)
+}
+
 // parse returns the object that raw is; false if it is none, or no JSON.
-func parse(raw []byte) (object, bool) {
+func (p *parser) parse(raw []byte) (object, bool) {
 	if !utf8.Valid(raw) {
 		raw = []byte(string([]rune(string(raw)))) // each byte that is wrong becomes U+FFFD
 	}
-	p := parser{s: string(raw), stack: make([]field, 0, 64)}
+	p.s = string(raw)
 	p.skipSpace()
 	v, ok := p.value()
 	p.skipSpace()
@@ -129,7 +148,7 @@ func (p *parser) members(open byte) ([]field, bool) {
 	p.depth--
 	n := len(p.stack) - first
 	if cap(p.space)-len(p.space) < n {
-		p.space = make([]field, 0, max(n, 64))
+		p.space = make([]field, 0, max(n, 2*cap(p.space)))
 	}
 	at := len(p.space)
 	p.space = append(p.space, p.stack[first:]...)

@@ -109,8 +109,11 @@ func (o object) string(keys ...string) string {
 
 func (o object) bool(key string) bool {
 	v := o.at(key)
+	if v.text == "" {
+		return v.kind == isTrue
+	}
 	b, _ := strconv.ParseBool(v.text)
-	return b || v.kind == isTrue
+	return b
 }
 
 // number takes no number below zero: what it is asked for are counts, sizes,
