@@ -24,7 +24,8 @@ import (
 type server struct {
 	t       *testing.T
 	start   func() *exec.Cmd
-	sql     func(query string) *exec.Cmd // the engine's own client
+	sql     func(query string) *exec.Cmd                // the engine's own client
+	as      func(name string, args ...string) *exec.Cmd // of PostgreSQL, a command as its user
 	dsn     string
 	end     os.Signal // ends it without a goodbye
 	process *exec.Cmd
@@ -66,8 +67,8 @@ func (e engine) own(t *testing.T) *server {
 			t.Fatal(err)
 		}
 		// It refuses to run as root.
-		as := func(name string, args ...string) *exec.Cmd {
-			c := exec.Command(filepath.Join(strings.TrimSpace(string(bin)), name), args...)
+		s.as = func(name string, args ...string) *exec.Cmd {
+			c := exec.Command(name, args...)
 			c.Dir = dir
 			if os.Getuid() == 0 {
 				u, err := user.Lookup("nobody")
@@ -83,9 +84,10 @@ func (e engine) own(t *testing.T) *server {
 			}
 			return c
 		}
-		mustRun(t, as("initdb", "-D", data, "-U", "postgres", "--auth=trust", "-N"))
+		program := func(name string) string { return filepath.Join(strings.TrimSpace(string(bin)), name) }
+		mustRun(t, s.as(program("initdb"), "-D", data, "-U", "postgres", "--auth=trust", "-N"))
 		s.start = func() *exec.Cmd {
-			return as("postgres", "-D", data, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1")
+			return s.as(program("postgres"), "-D", data, "-p", port, "-k", dir, "-c", "listen_addresses=127.0.0.1")
 		}
 		s.dsn, s.end = "postgres://postgres@127.0.0.1:"+port+"/postgres?sslmode=disable", syscall.SIGQUIT
 		s.sql = func(q string) *exec.Cmd { return exec.Command("psql", "-AtF", "|", s.dsn, "-c", q) }

@@ -1,13 +1,17 @@
 package sql_test
 
 import (
+	"crypto/rand"
 	"database/sql"
+	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/sinks/sqlsink"
 )
 
@@ -125,43 +129,150 @@ func TestMaxAllowedPacket(t *testing.T) {
 
 // A disk that is full keeps the batch back, and lets it in when there is room again.
 func TestDiskFull(t *testing.T) {
-	e := engines[len(engines)-1]
-	// SQLite's own limit ends as a disk does, with the same code.
-	pool, err := sql.Open(e.driver, e.newDatabase(t))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer pool.Close()
-	pool.SetMaxOpenConns(1)
-	small, err := sqlsink.New(t.Context(), pool, e.dialect)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var pages int
-	if err := pool.QueryRow("PRAGMA page_count").Scan(&pages); err != nil {
-		t.Fatal(err)
-	}
-	limit := func(n int) {
-		t.Helper()
-		if err := pool.QueryRow(fmt.Sprintf("PRAGMA max_page_count = %d", n)).Scan(&n); err != nil {
+	var batch []*tweetstream.Tweet // of 20 MB, which no engine can make smaller
+	noise := make([]byte, 3000)
+	for i := range 5000 {
+		if _, err := rand.Read(noise); err != nil {
 			t.Fatal(err)
 		}
+		batch = append(batch, parse(t, fmt.Sprintf(`{"data":{"id":"%d","text":"%s %s"},"matching_rules":[{"id":"1","tag":"coop"}]}`,
+			1000+i, secretText, base64.StdEncoding.EncodeToString(noise))))
 	}
-	limit(pages + 2)
-	err = small.Deliver(t.Context(), many(t, 1000, 100))
-	if refused(t, err); !strings.Contains(err.Error(), ": the disk is full: ") {
-		t.Errorf("Deliver() = %v, want that the disk is full", err)
-	}
-	if all, err := stored(pool); err != nil || len(all) != 0 {
-		t.Errorf("%d Posts are there, %v, want none", len(all), err)
-	}
-	limit(1_000_000)
-	if err := small.Deliver(t.Context(), many(t, 1000, 100)); err != nil {
-		t.Fatal(err)
-	}
-	if all, err := stored(pool); err != nil || len(all) != 100 {
-		t.Errorf("%d Posts are there, %v, want 100", len(all), err)
-	}
+	onEach(t, func(t *testing.T, e engine) {
+		var pool *sql.DB
+		var room func()
+		must := func(_ sql.Result, err error) {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch e.dialect {
+		case sqlsink.Postgres: // a disk of its own
+			if !long() {
+				t.Skip("it starts a server of its own: TWEETSTREAM_E2E=1")
+			}
+			own := e.own(t)
+			disk := filepath.Join(filepath.Dir(own.log), "disk")
+			if err := os.Mkdir(disk, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			size := func(option string) *exec.Cmd {
+				return exec.Command("mount", "-t", "tmpfs", "-o", option, "tmpfs", disk)
+			}
+			if out, err := size("size=16m,mode=777").CombinedOutput(); err != nil {
+				t.Skipf("no right to mount a small disk: %s", out)
+			}
+			// The server has files open there, and ends later.
+			t.Cleanup(func() { mustRun(t, exec.Command("umount", "--lazy", disk)) })
+			folder := filepath.Join(disk, "posts")
+			mustRun(t, own.as("mkdir", folder))
+			admin := e.look(t, own.dsn)
+			must(admin.Exec("CREATE TABLESPACE small LOCATION '" + folder + "'"))
+			must(admin.Exec("CREATE DATABASE posts TABLESPACE small"))
+			pool = e.look(t, strings.Replace(own.dsn, "/postgres?", "/posts?", 1))
+			room = func() { mustRun(t, size("remount,size=256m")) }
+		case sqlsink.MySQL: // a table that may not grow
+			pool = e.look(t, e.newDatabase(t))
+			room = func() { must(pool.Exec("ALTER TABLE tweet_rules ENGINE = InnoDB")) }
+		case sqlsink.SQLite: // its own limit, which ends as a disk does, with the same code
+			pool = e.look(t, e.newDatabase(t))
+			pool.SetMaxOpenConns(1)
+			room = func() { must(pool.Exec("PRAGMA max_page_count = 1000000")) }
+		}
+		s, err := sqlsink.New(t.Context(), pool, e.dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch e.dialect {
+		case sqlsink.MySQL:
+			conn, err := pool.Conn(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			must(conn.ExecContext(t.Context(), "SET max_heap_table_size = 16384"))
+			must(conn.ExecContext(t.Context(), "ALTER TABLE tweet_rules ENGINE = MEMORY"))
+		case sqlsink.SQLite:
+			must(pool.Exec("PRAGMA max_page_count = 100"))
+		}
+		err = s.Deliver(t.Context(), batch)
+		if refused(t, err); err != nil && !strings.Contains(err.Error(), ": the disk is full: ") {
+			t.Errorf("Deliver() = %v, want that the disk is full", err)
+		}
+		if all, err := stored(pool); err != nil || len(all) != 0 {
+			t.Errorf("%d Posts are there, %v, want none", len(all), err)
+		}
+		room()
+		if err := s.Deliver(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := stored(pool); err != nil || len(all) != len(batch) {
+			t.Errorf("%d Posts are there, %v, want %d", len(all), err, len(batch))
+		}
+	})
+}
+
+// A database that has become read-only, as one that has handed over to another, is
+// asked until it writes again.
+func TestReadOnly(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine) {
+		var pool, admin *sql.DB
+		var set string
+		switch e.dialect {
+		case sqlsink.Postgres:
+			pool, admin = e.look(t, e.newDatabase(t)), e.look(t, e.admin)
+			pool.SetMaxIdleConns(-1) // it goes for those who connect from now on
+			var name string
+			if err := pool.QueryRow("SELECT current_database()").Scan(&name); err != nil {
+				t.Fatal(err)
+			}
+			set = "ALTER DATABASE " + name + " SET default_transaction_read_only = "
+		case sqlsink.MySQL:
+			if !long() {
+				t.Skip("it starts a server of its own: TWEETSTREAM_E2E=1")
+			}
+			own := e.own(t)
+			admin = e.look(t, own.dsn)
+			for _, text := range []string{"CREATE USER me", "GRANT ALL ON test.* TO me"} { // root may write all the same
+				if _, err := admin.Exec(text); err != nil {
+					t.Fatal(err)
+				}
+			}
+			pool = e.look(t, strings.Replace(own.dsn, "root@", "me@", 1))
+			set = "SET GLOBAL read_only = "
+		case sqlsink.SQLite:
+			pool = e.look(t, e.newDatabase(t))
+			pool.SetMaxOpenConns(1)
+			admin, set = pool, "PRAGMA query_only = "
+		}
+		s, err := sqlsink.New(t.Context(), pool, e.dialect)
+		if err != nil {
+			t.Fatal(err)
+		}
+		readOnly := func(on string) {
+			t.Helper()
+			if _, err := admin.Exec(set + on); err != nil {
+				t.Fatal(err)
+			}
+		}
+		batch := many(t, 1000, 10)
+		readOnly("ON")
+		err = s.Deliver(t.Context(), batch)
+		if refused(t, err); err != nil && !strings.Contains(err.Error(), ": the database is read-only: ") {
+			t.Errorf("Deliver() = %v, want that the database is read-only", err)
+		}
+		if all, err := stored(pool); err != nil || len(all) != 0 {
+			t.Errorf("%d Posts are there, %v, want none", len(all), err)
+		}
+		readOnly("OFF")
+		if err := s.Deliver(t.Context(), batch); err != nil {
+			t.Fatal(err)
+		}
+		if all, err := stored(pool); err != nil || len(all) != len(batch) {
+			t.Errorf("%d Posts are there, %v, want %d", len(all), err, len(batch))
+		}
+	})
 }
 
 // Ten processes that start together make the tables once.

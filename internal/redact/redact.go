@@ -112,6 +112,7 @@ func posts(s string, messages [][]byte) string {
 						hide[at+j] = true
 					}
 				}
+				delete(runs, hash) // they are hidden: text that repeats itself has very many
 			}
 		}
 		for _, short := range shortTexts(m) {

@@ -60,6 +60,19 @@ func TestPosts(t *testing.T) {
 	}
 }
 
+// A text that repeats itself is quickly taken out, however many Posts have it: each of
+// its runs in the one would else be looked at for each in the others.
+func TestPostsOfOneWord(t *testing.T) {
+	laugh := strings.Repeat("ha", 9_000)
+	messages := make([][]byte, 500)
+	for i := range messages {
+		messages[i] = []byte(`{"data":{"id":"1","text":"` + laugh + `"}}`)
+	}
+	if got, want := redact.Posts("bad "+laugh, messages...), "bad […]"; got != want {
+		t.Errorf("Posts() = %q, want %q", got, want)
+	}
+}
+
 func FuzzPosts(f *testing.F) {
 	f.Add("error: a canary sings", []byte(`{"data":{"text":"a canary sings"}}`))
 	f.Add(`\u00e9\`, []byte(`\ud83d\u`))

@@ -133,7 +133,7 @@ func codeOf(err error) (c code) {
 			return code{mysql: n, packet: strings.Contains(err.Error(), "max_allowed_packet")}
 		}
 		if n, ok := integer(v.FieldByName("Code")); ok {
-			return code{sqlite: n & 0xff}
+			return code{sqlite: n}
 		}
 	}
 	return c

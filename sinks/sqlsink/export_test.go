@@ -1,6 +1,9 @@
 package sqlsink
 
-import "strings"
+import (
+	"context"
+	"strings"
+)
 
 // Statements are those of Deliver, with two rows where a statement takes several.
 func Statements(d Dialect, prefix string) string {
@@ -20,3 +23,6 @@ func Statements(d Dialect, prefix string) string {
 
 // WithoutSecrets is what is left of a driver's text beside a DSN.
 func WithoutSecrets(dsn, text string) string { return (&Sink{dsn: dsn}).withoutSecrets(text) }
+
+// Failure is what Deliver returns for a driver's error.
+func Failure(err error) error { return (&Sink{}).failure(context.Background(), "deliver", err, nil) }

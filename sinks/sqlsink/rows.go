@@ -377,20 +377,35 @@ func unit(s []byte) (uint64, bool) {
 	return c, err == nil
 }
 
+// stringEnd returns where the string of valid JSON ends whose quote is at i.
+func stringEnd(raw []byte, i int) int {
+	for {
+		n := bytes.IndexByte(raw[i+1:], '"')
+		if n < 0 {
+			return len(raw)
+		}
+		i += n + 1
+		slashes := 0
+		for raw[i-1-slashes] == '\\' {
+			slashes++
+		}
+		if slashes%2 == 0 {
+			return i
+		}
+	}
+}
+
 // depth returns how deep the values of valid JSON are.
 func depth(raw []byte) int {
-	deep, deepest, inside := 0, 0, false
+	deep, deepest := 0, 0
 	for i := 0; i < len(raw); i++ {
-		switch c := raw[i]; {
-		case inside && c == '\\':
-			i++
-		case c == '"':
-			inside = !inside
-		case inside:
-		case c == '[' || c == '{':
+		switch raw[i] {
+		case '"':
+			i = stringEnd(raw, i)
+		case '[', '{':
 			deep++
 			deepest = max(deepest, deep)
-		case c == ']' || c == '}':
+		case ']', '}':
 			deep--
 		}
 	}
@@ -400,14 +415,12 @@ func depth(raw []byte) int {
 // hugeNumber reports whether valid JSON has a number with an exponent of four
 // digits, or of a thousand digits: PostgreSQL's numeric ends somewhere beyond.
 func hugeNumber(raw []byte) bool {
-	run, exponent, inside := 0, false, false
+	run, exponent := 0, false
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
-		case inside && c == '\\':
-			i++
 		case c == '"':
-			inside, run, exponent = !inside, 0, false
-		case inside:
+			i = stringEnd(raw, i)
+			run, exponent = 0, false
 		case '0' <= c && c <= '9':
 			if run++; run >= 1000 || exponent && run >= 4 {
 				return true
