@@ -3,6 +3,8 @@ package sqlsink
 import (
 	"context"
 	"strings"
+
+	"github.com/tweetstream-go/tweetstream"
 )
 
 // Statements are those of Deliver, with two rows where a statement takes several.
@@ -26,3 +28,18 @@ func WithoutSecrets(dsn, text string) string { return (&Sink{dsn: dsn}).withoutS
 
 // Failure is what Deliver returns for a driver's error.
 func Failure(err error) error { return (&Sink{}).failure(context.Background(), "deliver", err, nil) }
+
+// Decode decodes the posts of tweets, and counts those that it yields until it has had
+// so many.
+func Decode(tweets []*tweetstream.Tweet, max int) (yielded int) {
+	posts := make([]post, len(tweets))
+	for i, t := range tweets {
+		posts[i].Tweet = t
+	}
+	for part := range decoded(posts) {
+		if yielded += len(part); yielded >= max {
+			break
+		}
+	}
+	return yielded
+}

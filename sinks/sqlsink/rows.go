@@ -5,12 +5,11 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"runtime"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -25,9 +24,11 @@ type post struct {
 	received time.Time
 	arrival  int64
 
-	// What decode finds.
+	// What decode finds and makes.
 	content *tweetstream.Content // nil if the message has none
 	plain   bool                 // the engines' JSON functions take the message
+	row     []any                // of tweets
+	related []rows               // of the other tables
 }
 
 // key returns the number that stands for an id: its own, or one below 0.
@@ -83,47 +84,75 @@ func newPosts(tweets []*tweetstream.Tweet, arrival int64) []post {
 	return posts
 }
 
-// decode reads the message. The tweet keeps what comes of it, errors too.
+// decode reads the message, of which the tweet keeps what comes, errors too, and
+// makes the rows of it.
 func (p *post) decode() {
 	p.content, p.plain = nil, false
 	if c, err := p.Content(); err == nil {
 		p.content, p.plain = c, plainJSON(p.Raw)
 	}
+	n := &notes{}
+	users, media, rules, matched := rows{table: usersTable}, rows{table: mediaTable}, rows{table: rulesTable}, rows{table: tweetRulesTable}
+	if p.content != nil {
+		for _, u := range p.content.Users {
+			if u.ID != "" {
+				users.rows = append(users.rows, userRow(n, u, p.received))
+			}
+		}
+		for i, m := range p.content.Media {
+			media.rows = append(media.rows, mediaRow(n, p.id, i, m, p.received))
+		}
+	}
+	for _, r := range p.rules {
+		k := ruleKey(r)
+		matched.rows = append(matched.rows, []any{k, p.id})
+		rules.rows = append(rules.rows, ruleRow(n, k, r, p.received))
+	}
+	p.row = tweetRow(n, *p) // with the notes of all the others
+	p.related = []rows{users, media, rules, matched}
 }
 
-// A part is some posts of a batch.
-type part struct {
-	posts   []post
-	decoded sync.WaitGroup
-}
-
-// partSize is how many posts a part has: a statement for them is one of [chunks].
+// partSize is how many posts go into the database at a time: a statement for them is
+// one of [chunks].
 const partSize = 100
 
-// parts has the posts decoded on all processors, in the order of the parts. It takes
-// about as long as the database does, which has the first of them meanwhile. The
-// caller waits for all of it with the function that is returned.
-func parts(posts []post) (all []*part, wait func()) {
-	for some := range slices.Chunk(posts, partSize) {
-		p := &part{posts: some}
-		p.decoded.Add(len(some))
-		all = append(all, p)
-	}
-	var next atomic.Int64
-	var ended sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(posts)) {
+// decoded yields the posts, decoded, some at a time. It decodes the next of them while
+// the database has these; on one processor, for the database may need another.
+func decoded(posts []post) iter.Seq[[]post] {
+	return func(yield func([]post) bool) {
+		parts, done := make(chan []post, 1), make(chan struct{})
+		var panicked any
+		var ended sync.WaitGroup
 		ended.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= len(posts) {
+			defer close(parts)
+			defer func() { panicked = recover() }() // it is Deliver's, whose caller knows what to do
+			for part := range slices.Chunk(posts, partSize) {
+				for i := range part {
+					select {
+					case <-done:
+						return
+					default:
+						part[i].decode()
+					}
+				}
+				select {
+				case parts <- part:
+				case <-done:
 					return
 				}
-				posts[i].decode()
-				all[i/partSize].decoded.Done()
 			}
 		})
+		defer ended.Wait()
+		defer close(done)
+		for part := range parts {
+			if !yield(part) {
+				return
+			}
+		}
+		if panicked != nil {
+			panic(panicked)
+		}
 	}
-	return all, ended.Wait
 }
 
 // rows are those of one table. The values have passed text, so that every engine
@@ -175,43 +204,25 @@ func (s *set) sorted() rows {
 	return rows{s.table, s.rows}
 }
 
-// related is what a batch writes beside its Posts.
-type related struct {
-	users, media, rules, matched *set
-}
+// related are the rows that a batch writes beside its Posts, table by table.
+type related []*set
 
-func newRelated(posts int) *related {
-	return &related{newSet(usersTable, posts), newSet(mediaTable, posts), newSet(rulesTable, 8), newSet(tweetRulesTable, posts)}
+func newRelated(posts int) related {
+	return related{newSet(usersTable, posts), newSet(mediaTable, posts), newSet(rulesTable, 8), newSet(tweetRulesTable, posts)}
 }
 
 // add adds what belongs to the posts, and returns their own rows.
-func (all *related) add(posts []post) rows {
-	tweets := rows{tweetsTable, make([][]any, 0, len(posts))}
-	for _, p := range posts {
-		n := &notes{}
-		if p.content != nil {
-			for _, u := range p.content.Users {
-				if u.ID != "" {
-					all.users.add(userRow(n, u, p.received), p.received)
-				}
-			}
-			for i, m := range p.content.Media {
-				all.media.add(mediaRow(n, p.id, i, m, p.received), p.received)
+func (all related) add(posts []post) rows {
+	tweets := rows{tweetsTable, make([][]any, len(posts))}
+	for i, p := range posts {
+		tweets.rows[i] = p.row
+		for j, r := range p.related {
+			for _, row := range r.rows {
+				all[j].add(row, p.received)
 			}
 		}
-		for _, r := range p.rules {
-			k := ruleKey(r)
-			all.matched.add([]any{k, p.id}, p.received)
-			all.rules.add(ruleRow(n, k, r, p.received), p.received)
-		}
-		tweets.rows = append(tweets.rows, tweetRow(n, p))
 	}
 	return tweets
-}
-
-// rows returns it table by table.
-func (all *related) rows() []rows {
-	return []rows{all.users.sorted(), all.media.sorted(), all.rules.sorted(), all.matched.sorted()}
 }
 
 // ruleKey tells rules without an id by their tags.

@@ -153,27 +153,25 @@ func (s *Sink) Defaults() []tweetstream.SinkOption {
 // Deliver writes the tweets in one transaction. What its error means is told by
 // the package comment.
 func (s *Sink) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
-	all, wait := parts(newPosts(tweets, s.arrivals.take(len(tweets))))
-	defer wait()
+	posts := newPosts(tweets, s.arrivals.take(len(tweets)))
 	err := s.transact(ctx, func(w *work) error {
 		anything, err := w.anythingDeleted(ctx)
 		if err != nil {
 			return err
 		}
 		others := newRelated(len(tweets))
-		for _, p := range all {
-			p.decoded.Wait()
+		for part := range decoded(posts) {
 			if anything {
-				if p.posts, err = w.notDeleted(ctx, p.posts); err != nil {
+				if part, err = w.notDeleted(ctx, part); err != nil {
 					return err
 				}
 			}
-			if err := w.insert(ctx, others.add(p.posts)); err != nil {
+			if err := w.insert(ctx, others.add(part)); err != nil {
 				return err
 			}
 		}
-		for _, r := range others.rows() {
-			if err := w.insert(ctx, r); err != nil {
+		for _, set := range others {
+			if err := w.insert(ctx, set.sorted()); err != nil {
 				return err
 			}
 		}

@@ -6,9 +6,11 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/tweetstream-go/tweetstream"
 	"github.com/tweetstream-go/tweetstream/sinks/sqlsink"
 )
 
@@ -74,4 +76,29 @@ func TestPasswords(t *testing.T) {
 	if got := sqlsink.WithoutSecrets("postgres://me:on@host/db", text); got != text {
 		t.Errorf("of %q there is left %q", text, got)
 	}
+}
+
+// A panic while Posts are decoded is the caller's, and nothing goes on in the background
+// when there is one, or when the caller has enough.
+func TestDecodeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) { // which waits for what goes on
+		tweets := make([]*tweetstream.Tweet, 1000)
+		for i := range tweets {
+			tweets[i] = &tweetstream.Tweet{ID: "1", Raw: []byte(`{"data":{"id":"1"}}`)}
+		}
+		for _, max := range []int{1, 300, 5000} {
+			if got, want := sqlsink.Decode(tweets, max), min((max+99)/100*100, 1000); got != want {
+				t.Errorf("of 1000, %d at least, there are %d, want %d", max, got, want)
+			}
+		}
+		tweets[450] = nil
+		var panicked any
+		func() {
+			defer func() { panicked = recover() }()
+			sqlsink.Decode(tweets, 1000)
+		}()
+		if panicked == nil {
+			t.Error("there is no panic")
+		}
+	})
 }
