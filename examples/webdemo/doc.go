@@ -103,7 +103,8 @@
 //
 // The newest Posts, 100,000 or --keep, are kept in posts.sqlite, for those who open
 // the page later and for the search; dead.ndjson beside it has what a sink did not
-// get. They lie in the folder that --data names, for the next start too, or in a
+// get. They lie in the folder that --data names, for the next start (which counts
+// those of the last hour again), or in a
 // temporary one that is removed at the end; the start says where.
 //
 // # Who may see it

@@ -164,6 +164,32 @@ func (h *history) forgetOld(ctx context.Context) error {
 	return err
 }
 
+// recount counts again what was received since a time, which the start before this
+// one has counted.
+func (h *history) recount(ctx context.Context, since time.Time, in *insights) error {
+	rows, err := h.db.QueryContext(ctx, "SELECT raw, received_at FROM tweets WHERE received_at >= ? ORDER BY arrival", since.UnixMicro())
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var raw []byte
+		var received int64
+		if err := rows.Scan(&raw, &received); err != nil {
+			return err
+		}
+		t, err := tweetstream.ParseTweet(raw)
+		if err != nil {
+			continue // it was stored as it came
+		}
+		t.Received = time.UnixMicro(received)
+		if err := in.Deliver(ctx, []*tweetstream.Tweet{t}); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
 // After returns what came after a Post, for viewers who come back.
 func (h *history) After(ctx context.Context, id string, most int) ([]*tweetstream.Tweet, error) {
 	tweets, err := h.Sink.After(ctx, id, most)

@@ -91,6 +91,16 @@ func TestHistory(t *testing.T) {
 		if diff := cmp.Diff(strings.Join(reversed, "\n")+"\n", whole); diff != "" || !strings.Contains(resp.Header.Get("Content-Disposition"), "posts.ndjson") {
 			t.Errorf("/export/posts (-want +got):\n%s", diff)
 		}
+		d.eventually("they are counted, once", func() bool {
+			var figures struct {
+				Tags []struct {
+					Tag   string
+					Posts int
+				}
+			}
+			d.ask("GET", "/insights", "", &figures)
+			return fmt.Sprint(figures.Tags) == "[{de 2} {tea 2}]"
+		})
 		d.stop(os.Interrupt)
 		if strings.Contains(d.stderr.String(), "removed") || !strings.Contains(d.stderr.String(), data) {
 			t.Errorf("it does not say where Posts are kept:\n%s", d.stderr.String())
