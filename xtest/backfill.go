@@ -37,33 +37,28 @@ func (s *Server) backfillMinutes(r *http.Request) (minutes int, refused Response
 // client has had already comes again, some of it twice, and not in order.
 func (s *Server) backfill(w io.Writer, sample bool, minutes int) error {
 	since := s.now().Add(-time.Duration(minutes) * time.Minute)
-	var missed []entry
+	rules := s.rules.inEffect(s.now())
+	var missed [][]byte
 	s.history.newest(func(e *entry) bool {
 		if e.at.Before(since) {
 			return false
 		}
-		missed = append(missed, *e)
+		if line := e.line(sample, rules); line != nil {
+			missed = append(missed, line)
+		}
 		return true
 	})
 	slices.Reverse(missed)
 	for i := 0; i+1 < len(missed); i += 2 {
 		missed[i], missed[i+1] = missed[i+1], missed[i]
 	}
-	rules := s.rules.inEffect(s.now())
-	for i, e := range missed {
-		line := e.line(sample, rules)
-		if line == nil {
-			continue
-		}
+	for i, line := range missed {
+		n := 1
 		if i%7 == 0 {
-			line = append(line, line...)
+			line, n = append(line, line...), 2
 		}
 		if _, err := w.Write(line); err != nil {
 			return err
-		}
-		n := 1
-		if i%7 == 0 {
-			n = 2
 		}
 		s.sent.Add(int64(n))
 		s.reads.add(s.now(), n)

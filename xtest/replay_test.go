@@ -117,6 +117,31 @@ func TestReplayFileAtRate(t *testing.T) {
 	})
 }
 
+// What was due while nobody read is not made up for by an avalanche.
+func TestReplayThatIsLate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t, xtest.Replay(strings.NewReader(strings.Repeat("line\n", 5000))), xtest.Rate(10))
+		lines := func() (n int) { // in 2 s
+			s := connect(t, x, streamPath)
+			end := time.AfterFunc(2*time.Second, func() { s.body.Close() })
+			defer end.Stop()
+			for {
+				if _, err := s.line(); err != nil {
+					return n
+				}
+				n++
+			}
+		}
+		if n := lines(); n < 15 || n > 20 {
+			t.Errorf("%d lines in 2 s, want 10 a second", n)
+		}
+		time.Sleep(time.Minute)
+		if n := lines(); n < 25 || n > 35 {
+			t.Errorf("%d lines in 2 s after a minute, want 10 a second and those of one second more", n)
+		}
+	})
+}
+
 // Close ends a replay that waits for its reader.
 func TestCloseDuringReplay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

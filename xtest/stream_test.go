@@ -251,6 +251,32 @@ func TestRate(t *testing.T) {
 	}
 }
 
+// A rule without a tag has no member for it, as at X.
+func TestRuleWithoutATag(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t)
+		id := addRule(t, x, "coop", "")
+		s := connect(t, x, streamPath)
+		x.Post(xtest.Post{Text: "coop"})
+		if l, err := s.line(); err != nil || !strings.HasSuffix(strings.TrimSpace(l), `"matching_rules":[{"id":"`+id+`"}]}`) {
+			t.Errorf("line %q, %v", l, err)
+		}
+	})
+}
+
+// However many are due at once, no more are made than Limit says.
+func TestLimit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x := newServer(t, xtest.Rate(7000), xtest.Limit(100))
+		addRule(t, x, "coop", "")
+		connect(t, x, streamPath)
+		time.Sleep(time.Minute)
+		if st := x.Stats(); st.Made != 100 {
+			t.Errorf("%d made, want 100", st.Made)
+		}
+	})
+}
+
 // On a real clock and a real socket, a reader that reads loses nothing.
 func TestNothingLost(t *testing.T) {
 	x := xtest.NewServer(xtest.Rate(2000), xtest.Limit(4000))
