@@ -315,7 +315,7 @@ func TestToWSTaken(t *testing.T) {
 	defer l.Close()
 	x := newServer(t)
 	p := start(t, "--api-url", x.URL, "--tag", "coop", "--to", "live=ws://"+l.Addr().String()+"/feed")
-	if code := p.wait(); code != 1 || !strings.Contains(p.stderr.String(), "open sink live: listen tcp") {
+	if code := p.wait(); code != 1 || !strings.Contains(p.stderr.String(), `--to "live=ws://`+l.Addr().String()+`/feed": listen tcp`) {
 		t.Errorf("exit code %d, stderr %q; want 1 and which sink can't be opened", code, p.stderr.String())
 	}
 	if diff := cmp.Diff(0, len(x.Requests())); diff != "" {

@@ -81,6 +81,7 @@ func parseStdout(rest string) (target, error) {
 
 // A target is one --to, checked and not yet open.
 type target struct {
+	given  string // as errors name it: the flag, and its value without secrets
 	name   string
 	scheme string
 	place  string // to tell targets of a scheme apart
@@ -114,16 +115,17 @@ func parseTargets(texts []string, s *settings) ([]target, error) {
 	var targets []target
 	for _, text := range texts {
 		t, err := parseTarget(text)
+		t.given = s.Given("to") + " " + shown(text)
 		if err != nil {
-			return nil, misuse("%s %s: %w", s.Given("to"), shown(text), err)
+			return nil, misuse("%s: %w", t.given, err)
 		}
-		for i, other := range targets {
+		for _, other := range targets {
 			switch {
 			case other.scheme == t.scheme && other.place == t.place:
-				return nil, misuse("%s %s and %s are the same", s.Given("to"), shown(texts[i]), shown(text))
+				return nil, misuse("%s and %s are the same", other.given, shown(text))
 			case other.name == t.name:
-				return nil, misuse("%s %s and %s would both be the sink %q: give one of them a NAME, as in --to %s-2=%s…",
-					s.Given("to"), shown(texts[i]), shown(text), t.name, t.scheme, t.scheme+":")
+				return nil, misuse("%s and %s would both be the sink %q: give one of them a NAME, as in --to %s-2=%s…",
+					other.given, shown(text), t.name, t.scheme, t.scheme+":")
 			}
 		}
 		targets = append(targets, t)
@@ -189,7 +191,7 @@ func openSinks(ctx context.Context, targets []target, logger *slog.Logger) (plug
 	for _, t := range targets {
 		sink, c, err := t.open(ctx, logger)
 		if err != nil {
-			return nil, nil, errors.Join(fmt.Errorf("open sink %s: %w", t.name, err), close())
+			return nil, nil, errors.Join(fmt.Errorf("%s: %w", t.given, err), close())
 		}
 		plugs = append(plugs, tweetstream.WithSink(t.name, sink, t.plug...))
 		if c != nil {

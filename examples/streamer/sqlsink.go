@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/url"
@@ -155,7 +156,11 @@ func (d *databases) complete(targets []target, s *settings) error {
 		t.password = password
 		t.open = func(ctx context.Context, logger *slog.Logger) (tweetstream.Sink, func() error, error) {
 			warned.Do(func() { file.Warn(logger) })
-			return open(ctx, logger)
+			sink, close, err := open(ctx, logger)
+			if err != nil && from != "" {
+				err = fmt.Errorf("with the password of %s: %w", s.Given(from), err)
+			}
+			return sink, close, err
 		}
 	}
 	return nil

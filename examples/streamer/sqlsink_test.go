@@ -170,3 +170,41 @@ func TestCheckOfADatabaseThatIsGone(t *testing.T) {
 		}
 	}
 }
+
+// A database that can't be opened ends the program with one error, which names the flags
+// and what is wrong, and shows no password.
+func TestDatabaseRefused(t *testing.T) {
+	_, name := newDatabase(t, "mysql", "root@tcp(127.0.0.1:3306)/")
+	mysql, missing := "mysql://"+name+"@127.0.0.1/"+name, "mysql://"+name+"@127.0.0.1/nothing"
+	dir := t.TempDir()
+	wrong := write(t, filepath.Join(dir, "wrong"), "CANARY1wrong1CANARY\n")
+	right := write(t, filepath.Join(dir, "right"), canary+"\n")
+	text := write(t, filepath.Join(dir, "text"), strings.Repeat("no database ", 100))
+	env := []string{"WRONG=CANARY1wrong1CANARY"}
+	const shown = `--to "mysql://…@127.0.0.1/…"` // a long name may be a secret
+	for what, c := range map[string]struct {
+		args []string
+		want string
+	}{
+		"no password":               {[]string{"--to", mysql}, shown + ": sqlsink: migrate: user or password is refused: "},
+		"a wrong one in the URL":    {[]string{"--to", strings.Replace(mysql, "@", ":CANARY1wrong1CANARY@", 1)}, shown + ": sqlsink: migrate: user or password is refused: "},
+		"a wrong one in a file":     {[]string{"--to", mysql, "--sql-password-file", wrong}, shown + ": with the password of --sql-password-file: sqlsink: migrate: user or password is refused: "},
+		"a wrong one in a variable": {[]string{"--to", mysql, "--sql-password-env", "WRONG"}, shown + ": with the password of --sql-password-env: sqlsink: migrate: user or password is refused: "},
+		"no right to a database":    {[]string{"--to", missing, "--sql-password-file", right}, `--to "mysql://…@127.0.0.1/nothing"` + ": with the password of --sql-password-file: sqlsink: migrate: a permission is missing: "},
+		"no such database":          {[]string{"--to", "mysql://root@127.0.0.1/nothing"}, `--to "mysql://…@127.0.0.1/nothing": sqlsink: migrate: the database is missing, or can't be opened: `},
+		"none in PostgreSQL":        {[]string{"--to", "postgres://postgres@127.0.0.1/nothing"}, `--to "postgres://…@127.0.0.1/nothing": sqlsink: migrate: the database is missing, or can't be opened: `},
+		"no folder":                 {[]string{"--to", "sqlite:/nowhere/posts.db"}, `--to "sqlite:/nowhere/posts.db": sqlsink: migrate: the database is missing, or can't be opened: `},
+		"another file":              {[]string{"--to", "sqlite:" + text}, `--to "sqlite:` + text + `": sqlsink: migrate: the file is no database: `},
+	} {
+		t.Run(what, func(t *testing.T) {
+			x := newServer(t)
+			p := command{args: append([]string{"--api-url", x.URL, "--tag", "coop"}, c.args...), env: env, dir: t.TempDir()}.start(t)
+			if code, got := p.wait(), p.stderr.String(); code != 1 || !strings.Contains(got, "\nstreamer: "+c.want) || strings.Count(got, "\n") != 2 || strings.Contains(got, "CANARY") {
+				t.Errorf("it ends with %d and says behind one line of log\n%swant\nstreamer: %s…", code, got, c.want)
+			}
+			if n := len(x.Requests()); n > 0 {
+				t.Errorf("X was asked %d times before", n)
+			}
+		})
+	}
+}

@@ -227,7 +227,7 @@ func TestFailures(t *testing.T) {
 		},
 		"no rules":                  {args: []string{}, want: "the filtered stream needs a rule"},
 		"invalid rule":              {args: []string{"--rule", "a=(b"}, want: `X refuses the rule "(b" (tag "a")`, code: 2},
-		"a file below a file":       {args: []string{"--tag", "coop", "--to", "file:bearer.txt/x"}, want: "open sink file:"},
+		"a file below a file":       {args: []string{"--tag", "coop", "--to", "file:bearer.txt/x"}, want: `--to "file:bearer.txt/x": `},
 		"the same as JSON":          {args: []string{"--rule", "a=b nosuch:c", "--log-format", "json"}, want: `\"a\"): Reference to invalid operator`},
 		"rules list refused":        {args: []string{"rules", "list"}, server: func(x *xtest.Server) { x.Fail(rulesPath, -1, xtest.Problem(401)) }, want: "the token is refused"},
 		"rules add refused":         {args: []string{"rules", "add", "a=lang:en"}, want: `X refuses the rule "lang:en" (tag "a")`},
@@ -249,7 +249,7 @@ func TestFailures(t *testing.T) {
 		"of a database":             {args: []string{"--to", "mysql://u:" + canary + "@h"}, want: `"mysql://…@h"`, code: 2},
 		"of a database, an option":  {args: []string{"--to", "postgres://h/db?password=" + canary + "&sslmode=x"}, want: `"postgres://h/db?…"`, code: 2},
 		"of a database, twice":      {args: []string{"--to", "mysql://u:" + canary + "@h/db", "--sql-password-env", "S"}, env: []string{"S=" + canary}, want: "the URL of the sink mysql has a password too", code: 2},
-		"a database that is gone":   {args: []string{"--tag", "coop", "--to", "postgres://u:" + canary + "@127.0.0.1:1/db"}, want: "open sink postgres: "},
+		"a database that is gone":   {args: []string{"--tag", "coop", "--to", "postgres://u:" + canary + "@127.0.0.1:1/db"}, want: `--to "postgres://…@127.0.0.1:1/db": sqlsink: migrate: failed to connect to `},
 		"a password in a sink":      {args: []string{"--to", "pg://u:" + canary + "@h/db?password=" + canary}, want: `"pg://…@h/db?…"`, code: 2},
 	}
 	for name, tt := range tests {

@@ -42,7 +42,8 @@ func (s *Sink) failure(ctx context.Context, what string, err error, tweets []*tw
 	if name := c.meaning(); name != "" {
 		why = name + ": "
 	}
-	said := redact.Text(redact.Posts(s.withoutSecrets(err.Error()), messages...))
+	said := redact.Posts(s.withoutSecrets(err.Error()), messages...)
+	said = redact.Text(strings.Join(strings.Fields(said), " ")) // pgx has a line for each address
 	f := &failure{fmt.Sprintf("sqlsink: %s: %s%s", what, why, said), err}
 	switch c.kind() {
 	case ofPost:
@@ -53,14 +54,20 @@ func (s *Sink) failure(ctx context.Context, what string, err error, tweets []*tw
 	return f
 }
 
-// withoutSecrets takes the parts of the DSN out of a driver's text. One of less
-// than eight characters may be a word of any sentence, so that what is left would
+// withoutSecrets takes the parts of the DSN out of a driver's text, but for the host,
+// the user and the database where it is certain that they are. One of less than eight
+// characters may be a word of any sentence, so that what is left would
 // tell it: where a short one stands by itself, and could be a password, nothing of
 // the text is shown.
 func (s *Sink) withoutSecrets(text string) string {
 	secrets := []string{s.dsn}
+	var open []string
+	// A password that is not escaped may pass for a database.
+	if u, err := url.Parse(s.dsn); err == nil && u.User != nil && strings.Count(s.dsn, "@") == 1 {
+		open = []string{u.Hostname(), u.User.Username(), strings.TrimPrefix(u.Path, "/")}
+	}
 	for part := range strings.FieldsFuncSeq(s.dsn, func(r rune) bool { return strings.ContainsRune(":@/?&=' ", r) }) {
-		if len(part) >= 8 {
+		if len(part) >= 8 && !slices.Contains(open, part) {
 			secrets = append(secrets, part)
 		}
 	}
@@ -203,6 +210,8 @@ func (c code) meaning() string {
 		return "a table is missing"
 	case is("3D000", 1049, 14):
 		return "the database is missing, or can't be opened"
+	case is("", 0, 26):
+		return "the file is no database"
 	case is("", 1153, 18), c.packet:
 		return "a Post may be larger than the database allows"
 	case c.kind() == ofTurn:

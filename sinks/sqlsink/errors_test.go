@@ -50,6 +50,7 @@ func TestFailures(t *testing.T) {
 		password = "user or password is refused: "
 		noTable  = "a table is missing: "
 		noBase   = "the database is missing, or can't be opened: "
+		noFile   = "the file is no database: "
 		tooLarge = "a Post may be larger than the database allows: "
 		turns    = "another transaction is in the way: "
 		nobody   = ""
@@ -75,6 +76,7 @@ func TestFailures(t *testing.T) {
 		{database, password, []error{pgxError("28P01"), pgxError("28000"), &mysqlError{1045}}},
 		{database, noTable, []error{pgxError("42P01"), &mysqlError{1146}}},
 		{database, noBase, []error{pgxError("3D000"), &mysqlError{1049}, &moderncError{14}, mattnError{14}, &ncrucesError{14}}},
+		{database, noFile, []error{&moderncError{26}, mattnError{26}, &ncrucesError{26}}},
 		{database, nobody, []error{
 			errors.New("connection reset"), pgxError("57P01"), pgxError(""), pgxError("2"), &mysqlError{1105}, &mysqlError{2013},
 			&moderncError{1}, &moderncError{19}, &moderncError{10}, &moderncError{11},
@@ -87,7 +89,7 @@ func TestFailures(t *testing.T) {
 				if kind == "" {
 					kind = database
 				}
-				if want := "sqlsink: deliver: " + c.meaning + wrapped.Error(); kind != c.kind || got.Error() != strings.ReplaceAll(want, "\n", `\n`) {
+				if want := "sqlsink: deliver: " + c.meaning + wrapped.Error(); kind != c.kind || got.Error() != strings.ReplaceAll(want, "\n", " ") {
 					t.Errorf("%#v is %s %q, want %s %q", wrapped, kind, got, c.kind, want)
 				}
 				if !errors.Is(got, err) {

@@ -66,15 +66,22 @@ func TestPasswords(t *testing.T) {
 		{"host=h password=k9 user=u", `parse "password=k9"`, "k9"},
 		{"host=h password='q r' user=u", "it was q r", "q r"},
 		{"postgres://me:long-password@host/db", "it was long-password here", "long-password"},
+		{"postgres://postgres:postgres@host/postgres", "user postgres", "postgres"},
+		{"postgres://me:12/3-long-password@host/db", `no database "3-long-password@host/db"`, "long-password"},
+		{"postgres://me:12/3-long-p@ssword@host/db", `no database "3-long-p@ssword@host/db"`, "long-p"},
 	} {
 		if got := sqlsink.WithoutSecrets(c.dsn, c.text); strings.Contains(got, c.hidden) {
 			t.Errorf("of %q there is left %q", c.text, got)
 		}
 	}
-	// It hides nothing where it is a part of other words.
-	const text = "connection refused"
-	if got := sqlsink.WithoutSecrets("postgres://me:on@host/db", text); got != text {
-		t.Errorf("of %q there is left %q", text, got)
+	// It hides nothing where it is a part of other words, and not what is no secret.
+	for dsn, text := range map[string]string{
+		"postgres://me:on@host/db": "connection refused",
+		"postgres://postgres:long-password@127.0.0.1:5432/all-posts?sslmode=disable": "user postgres, database all-posts: dial 127.0.0.1:5432: refused",
+	} {
+		if got := sqlsink.WithoutSecrets(dsn, text); got != text {
+			t.Errorf("of %q there is left %q", text, got)
+		}
 	}
 }
 
