@@ -246,6 +246,10 @@ func TestStats(t *testing.T) {
 	if got := logged.String(); !strings.Contains(got, "reason=misbehaved") || strings.Contains(got, "secret") || strings.Contains(got, "127.0.0.1") {
 		t.Errorf("logged %q, want the reason and nothing else", got)
 	}
+	hub.Stats().CutOff[wshub.Misbehaved] = 0 // is the caller's
+	if got := hub.Stats().CutOff; len(got) != 1 || got[wshub.Misbehaved] != 1 {
+		t.Errorf("cut off: %v, want one for what it sent", got)
+	}
 }
 
 // The lag in the middle is not that of the first, nor that of the last.

@@ -59,6 +59,10 @@
 // does not keep it from opening a WebSocket there. Programs that are no browsers
 // send no Origin and may look on. All else is for [Authorize].
 //
+// A viewer has 10 seconds to take the answer to its handshake. How long it may take
+// to send its request is not the hub's to say, which is called when that is read:
+// set ReadHeaderTimeout of the [net/http.Server].
+//
 // # Slow viewers
 //
 // A message is made ready once, in a log that all viewers share, and a viewer is

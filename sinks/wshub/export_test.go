@@ -10,6 +10,13 @@ func Filters(h *Hub) int {
 	return len(c.passed)
 }
 
+// Entering returns how many requests have a place, and are no viewers yet.
+func Entering(h *Hub) int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.entering
+}
+
 // AppendHeader is appendHeader, for tests.
 var AppendHeader = appendHeader
 
@@ -58,3 +65,21 @@ func Written(h *Hub, query string) int {
 
 // Inflate is inflate, for tests.
 var Inflate = inflate
+
+// Hold keeps the hub from looking at its viewers while f runs.
+func Hold(h *Hub, f func()) {
+	for v := range h.viewers {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+	}
+	f()
+}
+
+// Ahead returns how far the log is ahead of the workers.
+func Ahead(h *Hub) int64 {
+	behind := h.frames.end.Load()
+	for _, w := range h.workers {
+		behind = min(behind, w.behind.Load())
+	}
+	return h.frames.end.Load() - behind
+}

@@ -88,13 +88,15 @@ type client struct {
 	deflated   int    // messages that came compressed
 }
 
-// view connects a viewer.
+// view connects a viewer, and waits until the hub has it: the answer to a handshake
+// comes a moment before.
 func (s *served) view(query string) *client {
 	s.t.Helper()
 	c, err := s.dial(query, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	await(s.t, "the viewer is in", func() bool { return wshub.Entering(s.Hub) == 0 })
 	return c
 }
 

@@ -30,6 +30,21 @@ func TestMessages(t *testing.T) {
 	c.want(`{"data":{"id":"4"}}`)
 }
 
+// A Post that is handed over again, within a batch or later, comes once; what has no
+// id comes each time.
+func TestRepeated(t *testing.T) {
+	hub := serve(t)
+	c := hub.view("")
+	anonymous := &tweetstream.Tweet{Raw: []byte("{}")}
+	hub.deliver(tweet(1, 0), tweet(2, 0), tweet(1, 0), anonymous)
+	hub.deliver(tweet(2, 0))
+	hub.deliver(anonymous, tweet(3, 0))
+	c.sequence(1, 2)
+	c.want("{}")
+	c.want("{}")
+	c.sequence(3, 1)
+}
+
 func TestClose(t *testing.T) {
 	hub := serve(t)
 	clients := make([]*client, 20)

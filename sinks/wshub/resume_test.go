@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -246,6 +247,121 @@ func TestHistoryFails(t *testing.T) {
 		if s := hub.Stats(); s.CutOff[wshub.Slow] != 1 || s.Viewers != 1 {
 			t.Errorf("Stats() = %+v, want one cut off", s)
 		}
+	})
+}
+
+// What was deleted, and what a browser would close the connection over, does not come
+// out of the history; the rest does, as WebSocket has it and as events do.
+func TestHistoryLeavesOut(t *testing.T) {
+	store := &memory{}
+	hub := serve(t, wshub.Resume(store), wshub.Newest(0))
+	events := httptest.NewServer(hub.Events())
+	t.Cleanup(events.Close)
+	t.Cleanup(events.CloseClientConnections)
+	const n = 250 // some pages
+	for i := range n {
+		store.store(tweet(i, 0, fmt.Sprint("t", i%2)))
+	}
+	gone := map[int]bool{10: true, 11: true, 12: true, 120: true}
+	store.tweets[10].Raw = []byte("{\"text\":\"caf\xe9\"}")
+	store.tweets[11].Deleted = true
+	if err := hub.Delete(t.Context(), []string{"12", "120"}); err != nil { // the store has not heard of it
+		t.Fatal(err)
+	}
+	hub.deliver(tweet(n-1, 0, fmt.Sprint("t", (n-1)%2)), tweet(n, 0, "t0", "t1"))
+	for query, step := range map[string]int{"?since=4": 1, "?since=4&tag=t0": 2} {
+		c, e := hub.view(query), hub.events(events, query, nil)
+		for i := 4 + step; i <= n; i += step {
+			if !gone[i] {
+				c.sequence(i, 1)
+				e.sequence(i, 1)
+			}
+		}
+	}
+}
+
+// inquest is a history that takes its time, and keeps who asks.
+type inquest struct {
+	mu       sync.Mutex
+	under    int // questions under way
+	most     int
+	asked    []string
+	release  chan struct{}
+	deadline time.Duration // of the last question
+}
+
+func (q *inquest) After(ctx context.Context, id string, _ int) ([]*tweetstream.Tweet, error) {
+	q.mu.Lock()
+	q.asked = append(q.asked, id)
+	q.under++
+	q.most = max(q.most, q.under)
+	if at, ok := ctx.Deadline(); ok {
+		q.deadline = time.Until(at)
+	}
+	q.mu.Unlock()
+	defer func() {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		q.under--
+	}()
+	select {
+	case <-q.release:
+		return nil, nil
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// However many viewers come back, a history has four questions to answer at a time,
+// and one who has left asks none.
+func TestHistoryQuestions(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &inquest{release: make(chan struct{})}
+		hub := servePipe(t, wshub.Resume(store))
+		var clients []*client
+		for i := range 10 {
+			clients = append(clients, hub.view(fmt.Sprint("?since=", i)))
+		}
+		if store.under != 4 {
+			t.Errorf("%d questions are under way, want 4", store.under)
+		}
+		clients[1].conn.Close() // it is being answered
+		clients[9].conn.Close() // it waits for its turn
+		synctest.Wait()
+		if store.under != 4 || len(store.asked) != 5 {
+			t.Errorf("%d questions are under way, and %d were asked, want 4 and 5: the place of who left is free", store.under, len(store.asked))
+		}
+		close(store.release)
+		for i := range 10 {
+			hub.deliver(tweet(i, 0))
+		}
+		hub.deliver(tweet(100, 0))
+		for i, c := range clients[:9] {
+			if i != 1 {
+				c.sequence(i+1, 9-i)
+				c.sequence(100, 1)
+			}
+		}
+		synctest.Wait()
+		if store.most != 4 || slices.Contains(store.asked, "9") {
+			t.Errorf("%d questions at once, of %v, want 4 and none of who had left", store.most, store.asked)
+		}
+	})
+}
+
+// A history that does not answer is given 15 seconds.
+func TestHistoryHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &inquest{}
+		hub := servePipe(t, wshub.Resume(store))
+		hub.deliver(tweet(1, 0))
+		began := time.Now()
+		c := hub.view("?since=0")
+		c.gapAfter("0", "gone")
+		if took := time.Since(began); took < 15*time.Second || took > 40*time.Second || store.deadline != 15*time.Second {
+			t.Errorf("the gap is said after %v, and a question may take %v", took, store.deadline)
+		}
+		c.sequence(1, 1)
 	})
 }
 

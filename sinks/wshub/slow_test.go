@@ -216,3 +216,36 @@ func TestSilent(t *testing.T) {
 		}
 	})
 }
+
+// Deliver gets no further ahead of those who look for slow viewers than it may,
+// also where nobody but slow ones is there: else the lag has no bound.
+func TestAhead(t *testing.T) {
+	hub := serve(t, wshub.Newest(0), wshub.MaxLag(64<<20, time.Minute))
+	asleep := hub.view("")
+	hub.deliver(tweet(0, 2400))
+	asleep.sequence(0, 1)
+	for i := 1; i < 2000; i++ {
+		hub.deliver(tweet(i, 2400))
+	}
+	await(t, "its socket is full", func() bool { return hub.Stats().Lag.Max > 1<<20 })
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var failed error
+	wshub.Hold(hub.Hub, func() {
+		ended := make(chan error, 1)
+		go func() {
+			var tweets []*tweetstream.Tweet
+			for i := 2000; i < 4000; i++ {
+				tweets = append(tweets, tweet(i, 2400))
+			}
+			ended <- hub.Deliver(ctx, tweets)
+		}()
+		await(t, "it is as far ahead as it may be", func() bool { return wshub.Ahead(hub.Hub) >= 1<<20 })
+		cancel()
+		failed = <-ended
+	})
+	var first *tweetstream.TweetError
+	if !errors.As(failed, &first) || !errors.Is(failed, context.Canceled) {
+		t.Errorf("Deliver() = %v, want it to wait until its context is done", failed)
+	}
+}

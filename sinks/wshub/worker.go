@@ -19,7 +19,7 @@ import (
 type worker struct {
 	hub    *Hub
 	awake  chan struct{} // holds a token when there may be something to write
-	behind atomic.Int64  // where the last of its viewers was after the last round
+	behind atomic.Int64  // up to where it has brought the log to all who are not busy
 
 	mu     sync.Mutex
 	kicked []*viewer // new viewers, and those that must be looked at
@@ -33,7 +33,7 @@ type worker struct {
 
 func newWorker(h *Hub) *worker {
 	w := &worker{hub: h, awake: make(chan struct{}, 1), out: newAttempt()}
-	w.behind.Store(nowhere)
+	w.behind.Store(h.frames.end.Load())
 	return w
 }
 
@@ -106,14 +106,12 @@ func (w *worker) forget(v *viewer) {
 	w.viewers = w.viewers[:end]
 }
 
-// round goes through all viewers once, and reports whether one lacks more.
+// round goes through all viewers once, and reports whether one lacks more. Deliver
+// waits for it even where all are busy: who is too far behind is found here.
 func (w *worker) round() (more bool) {
-	behind := int64(nowhere)
+	behind := w.seen
 	for _, v := range w.viewers {
-		switch w.step(v) {
-		case satisfied:
-			behind = min(behind, w.seen)
-		case lacking:
+		if w.step(v) == lacking {
 			behind = min(behind, v.pos.Load())
 			more = true
 		}
@@ -127,9 +125,8 @@ func (w *worker) round() (more bool) {
 type state int
 
 const (
-	satisfied state = iota // it has all there is
-	lacking                // it gets more in the next round
-	busy                   // it is not for the worker to write to
+	settled state = iota // it has all there is, or is not for the worker to write to
+	lacking              // it gets more in the next round
 	gone
 )
 
@@ -147,7 +144,7 @@ func (w *worker) step(v *viewer) state {
 		}
 		v.wake()
 		v.mu.Unlock()
-		return busy
+		return settled
 	}
 	defer v.mu.Unlock()
 	if v.filter != nil && w.buf == nil {
@@ -155,7 +152,7 @@ func (w *worker) step(v *viewer) state {
 	}
 	taken, copied := v.take(w.buf)
 	if !taken {
-		return satisfied
+		return settled
 	}
 	p := v.rest[:min(len(v.rest), maxWrite)]
 	n, err := w.out.try(v.socket, p)
@@ -164,14 +161,14 @@ func (w *worker) step(v *viewer) state {
 	case err != nil || over:
 		v.broken()
 		_ = v.conn.Close() // a socket is closed at once
-		return satisfied
+		return settled
 	case n < len(p):
 		if copied {
 			v.rest = slices.Clone(v.rest)
 		}
 		v.busy = true
 		w.hub.writer(v)
-		return busy
+		return settled
 	}
 	return lacking
 }
