@@ -71,7 +71,7 @@ func newStage(t *testing.T) *stage {
 	mux.HandleFunc("POST /do/{what}", s.do)
 	s.Server = httptest.NewServer(mux)
 	t.Cleanup(func() {
-		s.end()
+		s.end(s.now())
 		s.CloseClientConnections()
 		s.Close()
 	})
@@ -95,12 +95,21 @@ func (s *stage) open() {
 	s.hub = hub
 }
 
-func (s *stage) end() {
+// end closes a hub.
+func (s *stage) end(hub *wshub.Hub) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := s.now().Close(ctx); err != nil {
+	if err := hub.Close(ctx); err != nil {
 		s.t.Errorf("Close() = %v: a viewer has not answered", err)
 	}
+}
+
+// restart puts a new hub in the place of the one that is there, which ends: who comes
+// back finds the new one, however soon that is.
+func (s *stage) restart() {
+	old := s.now()
+	s.open()
+	s.end(old)
 }
 
 // post shows the next Posts.
@@ -129,8 +138,7 @@ func (s *stage) do(_ http.ResponseWriter, r *http.Request) {
 	case "post":
 		s.post(n)
 	case "restart":
-		s.end()
-		s.open()
+		s.restart()
 		s.post(n)
 	case "delete":
 		if err := s.now().Delete(r.Context(), []string{r.FormValue("id")}); err != nil {
@@ -143,8 +151,7 @@ func (s *stage) do(_ http.ResponseWriter, r *http.Request) {
 			s.history[i] = &tweetstream.Tweet{}
 		}
 		s.mu.Unlock()
-		s.end()
-		s.open()
+		s.restart()
 		s.post(1)
 	}
 }
@@ -214,6 +221,14 @@ func TestNode(t *testing.T) {
 	s.post(2000)
 	for _, query := range []string{"?replay=2000", "?replay=2000&compressed"} {
 		saying(t, "node", "ws.mjs", strings.Replace(s.URL, "http", "ws", 1)+"/feed"+query, "2000")
+	}
+}
+
+// client.js by itself, on a clock of the test's own.
+func TestClientAlone(t *testing.T) {
+	out, err := exec.Command(program(t, "node"), "--test", "client.test.mjs").CombinedOutput()
+	if err != nil {
+		t.Errorf("node --test: %v\n%s", err, out)
 	}
 }
 

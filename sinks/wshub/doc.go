@@ -61,7 +61,7 @@
 //
 // A viewer has 10 seconds to take the answer to its handshake. How long it may take
 // to send its request is not the hub's to say, which is called when that is read:
-// set ReadHeaderTimeout of the [net/http.Server].
+// set ReadHeaderTimeout of the [http.Server].
 //
 // # Slow viewers
 //
