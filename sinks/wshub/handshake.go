@@ -101,7 +101,12 @@ func (h *Hub) admit(w http.ResponseWriter, r *http.Request, further func(answer 
 	}
 	if status == 0 {
 		a.addr = address(r.RemoteAddr)
-		if text = h.enter(a.addr); text != "" {
+		text = h.enter(a.addr)
+		if text == "" && !h.knock(r.Context()) {
+			h.abandon(a.addr)
+			text = "the hub is closing" // or nobody is there to read this
+		}
+		if text != "" {
 			w.Header().Set("Retry-After", "5")
 			status = http.StatusServiceUnavailable
 		}

@@ -1,12 +1,15 @@
 package wshub_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -148,6 +151,81 @@ func TestHandshakeTime(t *testing.T) {
 		}
 		if _, err := io.Copy(io.Discard, mute); err != nil {
 			t.Errorf("the connection ends with %v, want EOF", err)
+		}
+	})
+}
+
+// Of many who come at once the first 100 are let in at once, and then 500 a second for
+// each processor. Who does not wait takes nobody's turn, and when the hub closes nobody
+// waits any more.
+func TestDoor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := servePipe(t)
+		every := time.Second / time.Duration(500*runtime.GOMAXPROCS(0))
+		began := time.Now()
+		var mu sync.Mutex
+		var in []time.Duration
+		refused := 0
+		come := func(n int, stays bool) {
+			for range n {
+				conn, err := hub.listener.Dial(t.Context(), "", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				t.Cleanup(func() { conn.Close() })
+				go func() {
+					_, err := handshake(t, conn, "localhost", "", nil)
+					mu.Lock()
+					defer mu.Unlock()
+					switch {
+					case err == nil:
+						in = append(in, time.Since(began))
+					case fmt.Sprint(err) == "status 503":
+						refused++
+					}
+				}()
+				if !stays {
+					synctest.Wait()
+					conn.Close()
+				}
+			}
+			synctest.Wait()
+		}
+		counts := func(wantIn, wantRefused int) {
+			t.Helper()
+			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
+			if len(in) != wantIn || refused != wantRefused {
+				t.Errorf("after %v %d are in and %d refused, want %d and %d", time.Since(began), len(in), refused, wantIn, wantRefused)
+			}
+		}
+		come(110, true)
+		come(100, false)
+		come(10, true)
+		counts(100, 0)
+		time.Sleep(20*every - time.Nanosecond)
+		counts(119, 0)
+		time.Sleep(time.Nanosecond)
+		counts(120, 0)
+		for i, at := range in {
+			if want := time.Duration(max(0, i-99)) * every; at != want {
+				t.Errorf("viewer %d is let in after %v, want %v", i, at, want)
+			}
+		}
+		if s := hub.Stats(); s.Viewers != 120 {
+			t.Errorf("Stats() = %+v, want 120 viewers", s)
+		}
+
+		come(10, true)
+		now, cancel := context.WithCancel(t.Context())
+		cancel()
+		if err := hub.Close(now); !errors.Is(err, context.Canceled) {
+			t.Errorf("Close() = %v, want %v", err, context.Canceled)
+		}
+		counts(120, 10)
+		if took := time.Since(began); took != 20*every {
+			t.Errorf("they are refused after %v, want %v: at once", took, 20*every)
 		}
 	})
 }

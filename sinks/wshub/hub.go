@@ -7,6 +7,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"time"
 	"unicode/utf8"
 
 	"github.com/gobwas/ws"
@@ -26,6 +27,13 @@ const (
 	// sendBuffer is how much the system may keep for a viewer. It would take
 	// megabytes for one who reads nothing, unseen by MaxLag.
 	sendBuffer = 256 << 10
+
+	// doorRate is how many viewers are let in within a second, for each processor,
+	// and doorBurst how many at once. Letting one in costs as much as hundreds of
+	// messages: thousands who come back together must not take that from those who
+	// are here.
+	doorRate  = 500
+	doorBurst = 100
 
 	// maxWorkers is how many goroutines write to all viewers.
 	maxWorkers = 16
@@ -54,6 +62,9 @@ type Hub struct {
 
 	asking chan struct{} // holds a token for each question to the history under way
 
+	door chan struct{} // holds a token while one waits to be let in
+	due  time.Time     // when the next may come in, were none let in at once; of who holds the token
+
 	running sync.WaitGroup // every goroutine of the hub
 
 	mu       sync.Mutex
@@ -81,6 +92,7 @@ func New(opts ...Option) (*Hub, error) {
 		empty:   make(chan struct{}),
 		done:    make(chan struct{}),
 		asking:  make(chan struct{}, historyReaders),
+		door:    make(chan struct{}, 1),
 		viewers: map[*viewer]struct{}{},
 		places:  map[string]int{},
 	}, nil
@@ -233,6 +245,34 @@ func (h *Hub) enter(addr string) (full string) {
 	h.entering++
 	h.places[addr]++
 	return ""
+}
+
+// knock waits until a viewer may come in, for whom enter has kept a place. It returns
+// false if the viewer does not wait, or the hub is closed.
+func (h *Hub) knock(ctx context.Context) bool {
+	select {
+	case h.door <- struct{}{}:
+		defer func() { <-h.door }()
+	case <-ctx.Done():
+		return false
+	}
+	every := time.Second / time.Duration(doorRate*runtime.GOMAXPROCS(0))
+	now := time.Now()
+	if first := now.Add(-doorBurst * every); h.due.Before(first) {
+		h.due = first
+	}
+	h.due = h.due.Add(every)
+	if !h.due.After(now) {
+		return true
+	}
+	select {
+	case <-time.After(h.due.Sub(now)):
+		return true
+	case <-ctx.Done():
+		return false
+	case <-h.closing:
+		return false
+	}
 }
 
 // abandon gives back the place of a viewer who did not come.
