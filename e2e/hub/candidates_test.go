@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -61,11 +60,7 @@ func (l *local) address() string           { return l.server.Listener.Addr().Str
 func (l *local) hello() (string, []string) { return "", nil }
 
 // cpu returns the processor time that this process has taken.
-func (l *local) cpu() time.Duration {
-	var u syscall.Rusage
-	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
+func (l *local) cpu() time.Duration { return processorTime() }
 
 func (l *local) memory() float64 {
 	var m runtime.MemStats

@@ -10,9 +10,7 @@ import (
 func BenchmarkGrowth(b *testing.B) {
 	for _, n := range []int{1, 10, 100, 1000, 5000} {
 		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			for range b.N {
-				deliver(b, newHub(), n, 1_000_000)
-			}
+			apart(b, func(b *testing.B) { deliver(b, newHub(), n, 1_000_000) })
 		})
 	}
 }

@@ -3,12 +3,15 @@ package hub_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -21,14 +24,21 @@ type trouble struct {
 	Rubbish int           // viewers who send what is not WebSocket, again and again
 	Burst   int           // viewers who come after 3 seconds, and leave when they are let in
 	Every   time.Duration // one of them comes; 0: all at once
+
+	elsewhere bool // the burst goes to another hub, in another process
 }
 
 const troubleVariable = "TWEETSTREAM_TROUBLE"
 
-// start starts the process, if there is anything to do for it.
-func (x trouble) start(tb testing.TB) (stop func()) {
+// start starts the process, if there is anything to do for it. stop ends it, and
+// returns how many of the burst were let in.
+func (x trouble) start(tb testing.TB) (stop func() int) {
 	if x.Asleep+x.Rubbish+x.Burst == 0 {
-		return func() {}
+		return func() int { return 0 }
+	}
+	var other io.Closer
+	if x.elsewhere {
+		x.Addr, other = elsewhere(tb)
 	}
 	told, err := json.Marshal(x)
 	if err != nil {
@@ -37,13 +47,45 @@ func (x trouble) start(tb testing.TB) (stop func()) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), troubleVariable+"="+string(told))
 	cmd.Stderr = os.Stderr
+	var said strings.Builder
+	cmd.Stdout = &said
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	return func() {
+	return func() (letIn int) {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
+		if other != nil {
+			_ = other.Close()
+		}
+		_, _ = fmt.Sscan(said.String(), &letIn)
+		return letIn
 	}
+}
+
+const elsewhereVariable = "TWEETSTREAM_ELSEWHERE"
+
+// elsewhere starts a process with a hub that has no viewers.
+func elsewhere(tb testing.TB) (addr string, stop io.Closer) {
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), elsewhereVariable+"=1")
+	cmd.Stderr = os.Stderr
+	stop, err := cmd.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = cmd.Wait() })
+	if _, err := fmt.Fscan(out, &addr); err != nil {
+		tb.Fatal(err)
+	}
+	return addr, stop
 }
 
 // run makes trouble for two minutes, if nobody ends it before.
@@ -67,17 +109,22 @@ func (x trouble) run() {
 	}
 	if x.Burst > 0 {
 		<-time.After(3 * time.Second)
+		var letIn atomic.Int64
+		var burst sync.WaitGroup
 		begin := make(chan struct{})
 		for i := range x.Burst {
-			all.Go(func() {
+			burst.Go(func() {
 				<-begin
 				<-time.After(time.Duration(i) * x.Every)
 				if conn, err := (errand{Addr: x.Addr}).dial(); err == nil {
+					letIn.Add(1)
 					_ = conn.Close()
 				}
 			})
 		}
 		close(begin)
+		burst.Wait()
+		fmt.Println(letIn.Load())
 	}
 	all.Wait()
 }

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -22,6 +23,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"github.com/tweetstream-go/tweetstream/sinks/wshub"
 )
 
 // A message is its number, a time, and filler up to the size of a Post.
@@ -62,6 +65,7 @@ type report struct {
 	Why      string // of one of them
 	P50, P99 time.Duration
 	Max      time.Duration
+	CPU      time.Duration // from when all were connected
 }
 
 const errandVariable = "TWEETSTREAM_VIEWERS"
@@ -80,6 +84,9 @@ func TestMain(m *testing.M) {
 		if err = json.Unmarshal([]byte(os.Getenv(troubleVariable)), &x); err == nil {
 			x.run()
 		}
+	case os.Getenv(elsewhereVariable) != "":
+		fmt.Println(newHub(wshub.MaxViewers(20_000)).address())
+		_, err = io.Copy(io.Discard, os.Stdin)
 	case os.Getenv(feedVariable) != "":
 		var f feed
 		if err = json.Unmarshal([]byte(os.Getenv(feedVariable)), &f); err == nil {
@@ -97,7 +104,8 @@ func TestMain(m *testing.M) {
 
 // run connects the viewers, says so on standard output, reads all that they
 // should get while it says how many messages the slowest has, and then writes the
-// report.
+// report. They stay until the standard input ends: what it costs a server that they
+// leave is not a part of what deliveries cost.
 func (e errand) run() error {
 	debug.SetGCPercent(1000) // thousands of stacks would be searched for next to nothing
 	viewers := make([]*onlooker, e.Viewers)
@@ -108,6 +116,7 @@ func (e errand) run() error {
 		}
 		viewers[i] = &onlooker{conn: conn, want: e.Messages, latency: e.Latency}
 	}
+	began := processorTime()
 	fmt.Println("ready")
 	var wg sync.WaitGroup
 	for _, v := range viewers {
@@ -135,7 +144,7 @@ func (e errand) run() error {
 			fmt.Println(n)
 		}
 	}
-	var all report
+	all := report{CPU: processorTime() - began}
 	var latencies []time.Duration
 	for _, v := range viewers {
 		all.Frames += int(v.got.Load())
@@ -151,7 +160,19 @@ func (e errand) run() error {
 		all.P99 = latencies[len(latencies)*99/100]
 		all.Max = latencies[len(latencies)-1]
 	}
-	return json.NewEncoder(os.Stdout).Encode(all)
+	if err := json.NewEncoder(os.Stdout).Encode(all); err != nil {
+		return err
+	}
+	_, err := io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(viewers)
+	return err
+}
+
+// processorTime returns what this process has taken.
+func processorTime() time.Duration {
+	var u syscall.Rusage
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &u)
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func (e errand) dial() (*net.TCPConn, error) {
@@ -218,7 +239,6 @@ func init() {
 // watch reads messages, and checks that each comes once and in order. It looks
 // at the number and at nothing else.
 func (v *onlooker) watch() {
-	defer v.conn.Close()
 	raw, err := v.conn.SyscallConn()
 	if err != nil {
 		v.err = err
@@ -291,6 +311,7 @@ func decimal(digits []byte) (n int) {
 // process is a process of viewers.
 type process struct {
 	cmd   *exec.Cmd
+	in    io.Closer     // ends when they may leave
 	least atomic.Int64  // messages that each viewer has
 	moved chan struct{} // holds a token when there are more of them
 	saw   chan string   // the report
@@ -305,6 +326,10 @@ func (e errand) start(tb testing.TB) *process {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), errandVariable+"="+string(told))
 	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		tb.Fatal(err)
@@ -316,7 +341,7 @@ func (e errand) start(tb testing.TB) *process {
 	if !lines.Scan() || lines.Text() != "ready" {
 		tb.Fatalf("viewers: %q, %v", lines.Text(), cmd.Wait())
 	}
-	p := &process{cmd: cmd, moved: make(chan struct{}, 1), saw: make(chan string, 1)}
+	p := &process{cmd: cmd, in: in, moved: make(chan struct{}, 1), saw: make(chan string, 1)}
 	go func() {
 		defer close(p.saw)
 		for lines.Scan() {
@@ -345,13 +370,18 @@ func (p *process) await(n int) {
 	}
 }
 
-// wait returns what the viewers have seen, and the processor time that they took.
-func (p *process) wait(tb testing.TB) (r report, cpu time.Duration) {
+// report returns what the viewers have seen, once they have all.
+func (p *process) report(tb testing.TB) (r report) {
 	if err := json.NewDecoder(strings.NewReader(<-p.saw)).Decode(&r); err != nil {
 		tb.Fatal(err)
 	}
+	return r
+}
+
+// leave has the viewers leave.
+func (p *process) leave(tb testing.TB) {
+	_ = p.in.Close()
 	if err := p.cmd.Wait(); err != nil {
 		tb.Fatal(err)
 	}
-	return r, p.cmd.ProcessState.UserTime() + p.cmd.ProcessState.SystemTime()
 }
