@@ -35,6 +35,8 @@ func TestWhatNoPlanOfXTakesIsRefusedWithItsPlace(t *testing.T) {
 		"cats bounding_box:[1 2":  {19, "missing ']'"},
 		"cats \xff":               {6, "not valid UTF-8"},
 		strings.Repeat("(", 5000): {2049, "5000 characters"},
+		strings.Repeat("(", 101):  {101, "nested parentheses"},
+		"cats -":                  {6, "no viable alternative"},
 	} {
 		_, err := rulelang.Check(value)
 		var e *rulelang.Error
@@ -75,6 +77,9 @@ func TestWhatXMayTakeIsADoubt(t *testing.T) {
 		"cats OR lang:en":                              {9},
 		"# cats":                                       {1},
 		"cats &dogs":                                   {6},
+		"ORx cats":                                     nil,
+		`"say \"hi\" (now"`:                            nil,
+		"from:@XDevelopers":                            nil,
 		"cats " + strings.Repeat("a", 1020) + " lang:": nil,
 	} {
 		got, err := rulelang.Check(value)

@@ -154,7 +154,7 @@ func TestATokenOfTheUsersOwnSource(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		x, opts := server(t, xtest.Token("canary"))
 		defer x.Close()
-		s := start(t, nil, own("Bearer canary\n"), append(opts, coop)...)
+		s := start(t, nil, own("bearer canary\n"), append(opts, coop)...)
 		if !s.Stats().Connected {
 			t.Errorf("not connected:\n%s", s.logged())
 		}
