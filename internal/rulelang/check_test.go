@@ -105,6 +105,13 @@ func TestWhatXMayTakeIsADoubt(t *testing.T) {
 	if err != nil || len(got) != 1 || got[0].Pos != 1025 {
 		t.Errorf("Check() of a rule of 1025 characters = %v, %v; want one doubt at 1025", got, err)
 	}
+	for value, want := range map[string]string{
+		"nosuch:operator": "no operator that is known here", "list:123": "for search only", "cats -sample:15": "can't be negated",
+	} {
+		if got, err := rulelang.Check(value); err != nil || len(got) != 1 || !strings.Contains(got[0].Message, want) {
+			t.Errorf("Check(%q) = %v, %v; want %q", value, got, err, want)
+		}
+	}
 }
 
 // Each operator of X's two lists is taken where they have it, and stands alone where
