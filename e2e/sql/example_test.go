@@ -54,13 +54,6 @@ func Example_topAuthors() {
 	// bo | 1
 }
 
-// Whole words, by SQLite's own index for full text.
-func Example_fullText() {
-	ask("An index for full text, once; after new Posts 'rebuild' brings it up to date", "Full text")
-	// Output:
-	// 20 | the coop is open
-}
-
 // withPosts calls f with a database of three Posts.
 func withPosts(f func(ctx context.Context, sink *sqlsink.Sink, db *sql.DB)) {
 	dir, err := os.MkdirTemp("", "posts")

@@ -122,8 +122,17 @@ func TestMaxAllowedPacket(t *testing.T) {
 	if err := s.Deliver(t.Context(), many(t, 1, 300)); err != nil {
 		t.Fatal(err)
 	}
-	if all, err := stored(db); err != nil || len(all) != 300 {
-		t.Errorf("%d Posts are there, %v, want 300", len(all), err)
+	// Large values the driver sends by themselves, but not many small ones.
+	var small []*tweetstream.Tweet
+	for i := range 500 {
+		word := strings.Repeat("w", 60)
+		small = append(small, parse(t, fmt.Sprintf(`{"data":{"id":"%[1]d","author_id":"%[1]d","text":"x"},"includes":{"users":[{"id":"%[1]d","username":"%[2]s","name":"%[2]s","location":"%[2]s","description":"%[2]s"}]}}`, 1000+i, word)))
+	}
+	if err := s.Deliver(t.Context(), small); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := stored(db); err != nil || len(all) != 800 {
+		t.Errorf("%d Posts are there, %v, want 800", len(all), err)
 	}
 }
 

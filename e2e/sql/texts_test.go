@@ -78,3 +78,15 @@ func TestHostileTexts(t *testing.T) {
 
 // storable is a text as the columns have it.
 func storable(s string) string { return strings.ReplaceAll(s, "\x00", "\ufffd") }
+
+// The connection speaks of all characters, whatever the DSN says of it.
+func TestLatin1(t *testing.T) {
+	e := engines[1]
+	dsn := e.newDatabase(t)
+	s, _ := e.open(t, dsn+"?charset=latin1")
+	deliver(t, s, `{"data":{"id":"1","text":"caf\u00e9 ☕ 東京 👩"}}`)
+	var text string
+	if err := e.look(t, dsn).QueryRow("SELECT text FROM tweets").Scan(&text); err != nil || text != "café ☕ 東京 👩" {
+		t.Errorf("the text is %q, %v", text, err)
+	}
+}

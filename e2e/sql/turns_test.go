@@ -53,19 +53,19 @@ func rival(t *testing.T, e engine, db *sql.DB) *sql.Conn {
 	return conn
 }
 
-// waiting returns once a transaction waits for another in this database.
-func waiting(t *testing.T, e engine, db *sql.DB) {
+// waiting returns how many transactions wait for another in this database.
+func waiting(t *testing.T, e engine, db *sql.DB) (n int) {
 	t.Helper()
+	time.Sleep(150 * time.Millisecond) // MariaDB answers anew when it was not asked for a tenth
 	text := map[sqlsink.Dialect]string{
 		sqlsink.Postgres: "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
 		sqlsink.MySQL: "SELECT count(*) FROM information_schema.innodb_trx t JOIN information_schema.processlist p ON p.id = t.trx_mysql_thread_id" +
 			" WHERE p.db = database() AND t.trx_state = 'LOCK WAIT'",
 	}[e.dialect]
-	for n := 0; n == 0; time.Sleep(150 * time.Millisecond) { // MariaDB answers anew when it was not asked for a tenth
-		if err := db.QueryRowContext(t.Context(), text).Scan(&n); err != nil {
-			t.Fatal(err)
-		}
+	if err := db.QueryRowContext(t.Context(), text).Scan(&n); err != nil {
+		t.Fatal(err)
 	}
+	return n
 }
 
 // Of two transactions that wait for each other the engine ends the sink's: nothing of
@@ -83,8 +83,8 @@ func TestDeadlock(t *testing.T) {
 		newer := []*tweetstream.Tweet{tagged(t, "new", "new")}
 		delivered := make(chan error, 1)
 		go func() { delivered <- s.Deliver(t.Context(), newer) }()
-		waiting(t, e, db) // the sink has the Post, and wants the rule
-
+		for waiting(t, e, db) == 0 { // the sink has the Post, and wants the rule
+		}
 		if _, err := other.ExecContext(t.Context(), "UPDATE tweets SET lang = 'xx' WHERE id = 1"); err != nil {
 			t.Fatal(err)
 		}
@@ -126,6 +126,36 @@ func TestLockTimeout(t *testing.T) {
 		}
 		if err := s.Deliver(t.Context(), newer); err != nil {
 			t.Error(err)
+		}
+	})
+}
+
+// A Post that is deleted while it is being written is gone afterwards.
+func TestDeleteMeanwhile(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine) {
+		if e.dialect == sqlsink.SQLite {
+			t.Skip("SQLite has one that writes at a time")
+		}
+		s, db := e.open(t, e.newDatabase(t))
+		deliver(t, s, `{"data":{"id":"2","text":"another"},"matching_rules":[{"id":"7","tag":"old"}]}`)
+		other := rival(t, e, db)
+		delivered, deleted := make(chan error, 1), make(chan error, 1)
+		go func() { delivered <- s.Deliver(t.Context(), []*tweetstream.Tweet{tagged(t, "new", "new")}) }()
+		for waiting(t, e, db) == 0 { // the Post is written, and not committed
+		}
+		go func() { deleted <- s.Delete(t.Context(), []string{"1"}) }()
+		for len(deleted) == 0 && waiting(t, e, db) < 2 {
+		}
+		if _, err := other.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range []error{<-delivered, <-deleted} {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		if got := ids(t, db); got != "2" {
+			t.Errorf("there are %q, want %q", got, "2")
 		}
 	})
 }

@@ -226,7 +226,7 @@ func (s *Sink) remove(ctx context.Context, kind int64, names []string) error {
 	}
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	err := s.transact(ctx, func(w *work) error {
+	remove := func(w *work) error {
 		if s.dialect == Postgres {
 			if _, err := w.tx.ExecContext(ctx, "SELECT pg_advisory_xact_lock($1)", s.lockNumber()+1); err != nil {
 				return err
@@ -238,6 +238,10 @@ func (s *Sink) remove(ctx context.Context, kind int64, names []string) error {
 			}
 		}
 		return nil
+	}
+	err := s.connect(ctx, func(w *work) error {
+		w.removes = true
+		return w.transact(ctx, remove)
 	})
 	if err == nil && s.dialect == SQLite {
 		// The log still has the pages as they were.

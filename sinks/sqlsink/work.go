@@ -20,6 +20,10 @@ type work struct {
 	conn *sql.Conn
 	tx   *sql.Tx              // nil in SQLite, where database/sql can't begin an immediate one
 	rows map[*table]*sql.Stmt // of SQLite, what inserts a row in this transaction
+
+	// removes is set in a transaction that deletes: once it has waited for those
+	// that write, each of its statements must see what they have written.
+	removes bool
 }
 
 type querier interface {
@@ -62,8 +66,8 @@ func (w *work) transact(ctx context.Context, f func(w *work) error) (err error) 
 		return w.immediately(ctx, f)
 	}
 	level := sql.LevelReadCommitted
-	if w.dialect == MySQL {
-		level = sql.LevelRepeatableRead // it locks gaps: see notDeleted
+	if w.dialect == MySQL && !w.removes {
+		level = sql.LevelRepeatableRead // it locks gaps: see deletedIDs
 	}
 	if w.tx, err = w.conn.BeginTx(ctx, &sql.TxOptions{Isolation: level}); err != nil {
 		return err
