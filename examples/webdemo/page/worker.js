@@ -6,7 +6,7 @@ import { passes } from './filter.js';
 import { read } from './message.js';
 
 const every = 200; // milliseconds between two hand-overs
-const perSecond = 10; // Posts that a column gets; nobody reads more
+const perSecond = 25; // Posts that a column gets; nobody reads more
 const atOnce = 300; // that it may get after a calm, or at the start
 
 let columns = []; // { id, filter, left }
