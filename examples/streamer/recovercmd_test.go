@@ -51,18 +51,23 @@ func TestWhatWasMissedIsAskedForAgain(t *testing.T) {
 	for range 30 {
 		coops = append(coops, x.Post(xtest.Post{Text: "coop more"}))
 	}
-	x.Post(xtest.Post{Text: "fish"})
+	fish := x.Post(xtest.Post{Text: "fish"})
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnprocessableEntity) }))
 	defer receiver.Close()
 	byHand, dead := filepath.Join(dir, "hand.ndjson"), filepath.Join(dir, "dead.ndjson")
 	args = []string{"recover", "--api-url", x.URL, "--rule", rule, "--since", since.Format(time.RFC3339), "--until", time.Now().Add(time.Second).Format(time.RFC3339)}
 	p = start(t, append(args, "--to", "file:"+byHand, "--posts", "50", "--price", "0.01")...)
+	others := filepath.Join(dir, "others.ndjson") // of a rule that X does not have
+	other := start(t, append(args, "--rule", "fish=fish", "--to", "file:"+others)...)
 	few := start(t, append(args, "--to", receiver.URL, "--posts", "10", "--dead-letter", dead)...)
 	if code := p.wait(); code != 0 || !slices.Equal(ids(t, read(t, byHand)), coops) {
 		t.Errorf("recover: exit code %d, and brought %v, want %v\n%s", code, ids(t, read(t, byHand)), coops, p.stderr.String())
 	}
 	if !strings.Contains(p.stderr.String(), "posts_at_most=50 cost_at_most=$0.50") {
 		t.Errorf("recover does not say what it may cost:\n%s", p.stderr.String())
+	}
+	if code := other.wait(); code != 0 || !slices.Contains(ids(t, read(t, others)), fish) {
+		t.Errorf("recover with one more rule: exit code %d, and brought %v, want %v too\n%s", code, ids(t, read(t, others)), fish, other.stderr.String())
 	}
 	code := few.wait()
 	if n := bytes.Count(read(t, dead), []byte("\n")); code != 1 || n < 10 || n > 19 {
