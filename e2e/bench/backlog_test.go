@@ -110,7 +110,7 @@ func BenchmarkBacklog(b *testing.B) {
 
 func openJournal(b *testing.B, dir string) *boltjournal.Journal {
 	b.Helper()
-	j, err := boltjournal.Open(dir)
+	j, err := boltjournal.Open(dir, boltjournal.Limit(64<<30)) // ten million are more than the default
 	if err != nil {
 		b.Fatal(err)
 	}
