@@ -232,7 +232,7 @@ func FuzzParse(f *testing.F) {
 
 func TestModes(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("there are none")
+		t.Skip("Windows has no modes")
 	}
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a", "b", "dead.ndjson")
@@ -349,7 +349,7 @@ func TestConcurrentKeep(t *testing.T) {
 // The file is moved away by somebody else: what comes then stands in a new one.
 func TestMovedAway(t *testing.T) {
 	if runtime.GOOS == "windows" {
-		t.Skip("an open file can't be moved")
+		t.Skip("Windows moves no open file")
 	}
 	path := filepath.Join(t.TempDir(), "dead.ndjson")
 	f := open(t, path)

@@ -24,18 +24,7 @@ type socketIO struct {
 func newSocketIO(tb testing.TB) candidate {
 	needNode(tb)
 	cmd := exec.Command("node", "--expose-gc", "socketio.mjs")
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
+	in, out := launch(tb, cmd)
 	s := &socketIO{tb, cmd, bufio.NewWriter(in), bufio.NewScanner(out), ""}
 	s.addr = "127.0.0.1:" + s.answer()
 	return s

@@ -69,18 +69,7 @@ const elsewhereVariable = "TWEETSTREAM_ELSEWHERE"
 func elsewhere(tb testing.TB) (addr string, stop io.Closer) {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), elsewhereVariable+"=1")
-	cmd.Stderr = os.Stderr
-	stop, err := cmd.StdinPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
+	stop, out := launch(tb, cmd)
 	tb.Cleanup(func() { _ = cmd.Wait() })
 	if _, err := fmt.Fscan(out, &addr); err != nil {
 		tb.Fatal(err)

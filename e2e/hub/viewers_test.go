@@ -317,6 +317,24 @@ type process struct {
 	saw   chan string   // the report
 }
 
+// launch starts a process whose ends are held here.
+func launch(tb testing.TB, cmd *exec.Cmd) (in io.WriteCloser, out io.Reader) {
+	tb.Helper()
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	out, err = cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	return in, out
+}
+
 // start starts the viewers and waits until they are connected.
 func (e errand) start(tb testing.TB) *process {
 	told, err := json.Marshal(e)
@@ -325,18 +343,7 @@ func (e errand) start(tb testing.TB) *process {
 	}
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), errandVariable+"="+string(told))
-	cmd.Stderr = os.Stderr
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		tb.Fatal(err)
-	}
+	in, out := launch(tb, cmd)
 	lines := bufio.NewScanner(out)
 	if !lines.Scan() || lines.Text() != "ready" {
 		tb.Fatalf("viewers: %q, %v", lines.Text(), cmd.Wait())

@@ -66,7 +66,7 @@ func (c *cli) openViewers(ctx context.Context, logger *slog.Logger) (_ *viewers,
 	if v.history, err = openHistory(ctx, c.Data, c.Keep); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
-	if err = v.history.recount(ctx, time.Now().Add(-insightMinutes*time.Minute), &v.insights); err != nil {
+	if err = v.history.recount(ctx, time.Now(), &v.insights); err != nil {
 		return nil, fmt.Errorf("--data: %w", err)
 	}
 	if v.hub, err = wshub.New(wshub.Newest(newest), wshub.SkipSlow(), wshub.Resume(v.history), wshub.Hosts(c.hosts()...), wshub.Logger(logger)); err != nil {

@@ -164,10 +164,11 @@ func (h *history) forgetOld(ctx context.Context) error {
 	return err
 }
 
-// recount counts again what was received since a time, which the start before this
-// one has counted.
-func (h *history) recount(ctx context.Context, since time.Time, in *insights) error {
-	rows, err := h.db.QueryContext(ctx, "SELECT raw, received_at FROM tweets WHERE received_at >= ? ORDER BY arrival", since.UnixMicro())
+// recount counts again what was received in the last hour, which the start before
+// this one has counted. What a wrong clock has put later would hide what comes now.
+func (h *history) recount(ctx context.Context, now time.Time, in *insights) error {
+	since := now.Add(-insightMinutes * time.Minute)
+	rows, err := h.db.QueryContext(ctx, "SELECT raw, received_at FROM tweets WHERE received_at BETWEEN ? AND ? ORDER BY arrival", since.UnixMicro(), now.UnixMicro())
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,5 @@
+//go:build !((mattn && sqlite_fts5) || (!mattn && !ncruces))
+
+package sql_test
+
+const fullText = false
