@@ -29,6 +29,18 @@ func WithoutSecrets(dsn, text string) string { return (&Sink{dsn: dsn}).withoutS
 // Failure is what Deliver returns for a driver's error.
 func Failure(err error) error { return (&Sink{}).failure(context.Background(), "deliver", err, nil) }
 
+// Parts are the numbers of posts that go into the database at a time, of messages so long.
+func Parts(sizes []int) (parts []int) {
+	posts := make([]post, len(sizes))
+	for i, n := range sizes {
+		posts[i].Tweet = &tweetstream.Tweet{Raw: make([]byte, n)}
+	}
+	for part := range inParts(posts) {
+		parts = append(parts, len(part))
+	}
+	return parts
+}
+
 // Decode decodes the posts of tweets, and counts those that it yields until it has had
 // so many.
 func Decode(tweets []*tweetstream.Tweet, max int) (yielded int) {

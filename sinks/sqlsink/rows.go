@@ -113,8 +113,25 @@ func (p *post) decode() {
 }
 
 // partSize is how many posts go into the database at a time: a statement for them is
-// one of [chunks].
-const partSize = 100
+// one of [chunks]. partBytes ends a part earlier: PostgreSQL takes 1 GiB.
+const partSize, partBytes = 100, 32 << 20
+
+// inParts yields the posts, some at a time.
+func inParts(posts []post) iter.Seq[[]post] {
+	return func(yield func([]post) bool) {
+		for left := posts; len(left) > 0; {
+			n, size := 1, len(left[0].Raw)
+			for n < min(len(left), partSize) && size+len(left[n].Raw) <= partBytes {
+				size += len(left[n].Raw)
+				n++
+			}
+			if !yield(left[:n]) {
+				return
+			}
+			left = left[n:]
+		}
+	}
+}
 
 // decoded yields the posts, decoded, some at a time. It decodes the next of them while
 // the database has these; on one processor, for the database may need another.
@@ -126,7 +143,7 @@ func decoded(posts []post) iter.Seq[[]post] {
 		ended.Go(func() {
 			defer close(parts)
 			defer func() { panicked = recover() }() // it is Deliver's, whose caller knows what to do
-			for part := range slices.Chunk(posts, partSize) {
+			for part := range inParts(posts) {
 				for i := range part {
 					select {
 					case <-done:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -81,6 +82,20 @@ func TestPasswords(t *testing.T) {
 	} {
 		if got := sqlsink.WithoutSecrets(dsn, text); got != text {
 			t.Errorf("of %q there is left %q", text, got)
+		}
+	}
+}
+
+// No statement is larger than a server takes.
+func TestParts(t *testing.T) {
+	for _, c := range []struct{ sizes, want []int }{
+		{nil, nil},
+		{make([]int, 250), []int{100, 100, 50}},
+		{[]int{16 << 20, 16 << 20, 1, 1}, []int{2, 2}},
+		{[]int{1, 40 << 20, 1, 40 << 20}, []int{1, 1, 1, 1}},
+	} {
+		if got := sqlsink.Parts(c.sizes); !slices.Equal(got, c.want) {
+			t.Errorf("parts of %d messages have %v, want %v", len(c.sizes), got, c.want)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,9 @@ type work struct {
 	conn *sql.Conn
 	tx   *sql.Tx              // nil in SQLite, where database/sql can't begin an immediate one
 	rows map[*table]*sql.Stmt // of SQLite, what inserts a row in this transaction
+
+	// messages are those of the rows that are being inserted, for PostgreSQL.
+	messages []byte
 
 	// removes is set in a transaction that deletes: once it has waited for those
 	// that write, each of its statements must see what they have written.
@@ -54,7 +58,7 @@ func (s *Sink) connect(ctx context.Context, f func(w *work) error) error {
 		return err
 	}
 	defer conn.Close()
-	w := &work{Sink: s, conn: conn}
+	w := &work{Sink: s, conn: conn, messages: []byte{}} // nil would be NULL
 	if err := w.setUp(ctx); err != nil {
 		return err
 	}
@@ -222,7 +226,7 @@ func (w *work) insert(ctx context.Context, r rows) (err error) {
 	}
 	switch w.dialect {
 	case Postgres:
-		_, err = w.tx.ExecContext(ctx, r.table.insertPostgres(w.prefix), r.arrays()...)
+		err = w.insertPostgres(ctx, r)
 	case MySQL:
 		err = w.insertMySQL(ctx, r)
 	case SQLite:
@@ -257,35 +261,60 @@ func (w *work) insertSQLite(ctx context.Context, r rows) (err error) {
 	return nil
 }
 
-// arrays returns the rows as one array for each column.
-func (r rows) arrays() []any {
-	args := make([]any, len(r.table.columns))
+// maxRows is how many rows a statement of PostgreSQL inserts: to find a value, the
+// server walks over those before it.
+const maxRows = 250
+
+func (w *work) insertPostgres(ctx context.Context, r rows) error {
+	text := r.table.insertPostgres(w.prefix)
+	for part := range slices.Chunk(r.rows, maxRows) {
+		if _, err := w.tx.ExecContext(ctx, text, w.arrays(rows{r.table, part})...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// arrays returns the values of [table.insertPostgres].
+func (w *work) arrays(r rows) []any {
+	args := append(make([]any, 0, len(r.table.columns)+3), len(r.rows))
 	for i, c := range r.table.columns {
 		switch c.kind {
 		case number:
-			args[i] = array[int64](r.rows, i)
+			args = append(args, array[int64](r.rows, i))
 		case truth:
-			args[i] = array[bool](r.rows, i)
+			args = append(args, array[bool](r.rows, i))
 		case moment:
-			args[i] = array[time.Time](r.rows, i)
+			args = append(args, array[time.Time](r.rows, i))
 		case raw:
-			all := make([][]byte, len(r.rows))
+			at, size := make([]int32, len(r.rows)), make([]int32, len(r.rows))
+			w.messages = w.messages[:0]
 			for j, row := range r.rows {
-				all[j] = row[i].([]byte)
+				message := row[i].([]byte)
+				at[j], size[j] = int32(len(w.messages)+1), int32(len(message))
+				w.messages = append(w.messages, message...)
 			}
-			args[i] = all
+			args = append(args, w.messages, at, size)
 		default:
-			args[i] = array[string](r.rows, i)
+			args = append(args, array[string](r.rows, i))
 		}
 	}
 	return args
 }
 
-func array[T any](rows [][]any, i int) []*T {
-	all, values := make([]*T, len(rows)), make([]T, len(rows))
+// array returns a column: of pointers, if it has a NULL, which take a driver longer.
+func array[T any](rows [][]any, i int) any {
+	values, nulls := make([]T, len(rows)), false
 	for j, row := range rows {
-		if v, ok := row[i].(T); ok {
-			values[j] = v
+		v, ok := row[i].(T)
+		values[j], nulls = v, nulls || !ok
+	}
+	if !nulls {
+		return values
+	}
+	all := make([]*T, len(rows))
+	for j, row := range rows {
+		if row[i] != nil {
 			all[j] = &values[j]
 		}
 	}
