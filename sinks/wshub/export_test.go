@@ -59,7 +59,7 @@ func Written(h *Hub, query string) int {
 	q, _ := url.ParseQuery(query)
 	f, _ := parseFilter(q)
 	v := h.newViewer(nil, admission{filter: f, first: h.frames.newest(maxReplay)})
-	v.take(make([]byte, maxWrite))
+	v.take(make([]byte, maxCopied))
 	return v.frames
 }
 

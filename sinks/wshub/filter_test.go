@@ -238,9 +238,8 @@ func TestFilterWrites(t *testing.T) {
 	for i := range 1000 {
 		hub.deliver(tweet(i, 500, fmt.Sprint("t", i%2)))
 	}
-	const most = 65536 / (4 + 500) // that are no more than 64 KiB
-	for _, query := range []string{"", "tag=t0", "tag=t1"} {
-		if got := wshub.Written(hub.Hub, query); got != most {
+	for query, size := range map[string]int{"": 256 << 10, "tag=t0": 64 << 10, "tag=t1": 64 << 10} {
+		if got, most := wshub.Written(hub.Hub, query), size/(4+500); got != most {
 			t.Errorf("%q: %d messages in a write, want %d", query, got, most)
 		}
 	}

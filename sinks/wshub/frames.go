@@ -11,9 +11,9 @@ import (
 	"github.com/gobwas/ws"
 )
 
-// chunkSize is how many bytes of frames are kept in one piece of memory: some
-// writes' worth, so that a viewer seldom gets less because its chunk ends, and
-// little enough that what a slow viewer holds is freed soon after it has left.
+// chunkSize is how many bytes of frames are kept in one piece of memory: what goes
+// out in one write, and little enough that what a slow viewer holds is freed soon
+// after it has left.
 const chunkSize = 256 << 10
 
 // frameLog is the log of ready frames that all viewers share. A frame is

@@ -148,7 +148,7 @@ func (w *worker) step(v *viewer) state {
 	}
 	defer v.mu.Unlock()
 	if v.filter != nil && w.buf == nil {
-		w.buf = make([]byte, maxWrite)
+		w.buf = make([]byte, maxCopied)
 	}
 	taken, copied := v.take(w.buf)
 	if !taken {
