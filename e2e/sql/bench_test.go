@@ -25,7 +25,7 @@ const benchPosts, benchBatch = 20_000, 500
 var tables = []string{"tweets", "users", "media", "rules", "tweet_rules"}
 
 // manyPosts are made anew each time: a Tweet keeps what was decoded.
-func manyPosts(b *testing.B) []*tweetstream.Tweet {
+func manyPosts(b testing.TB) []*tweetstream.Tweet {
 	filler := strings.Repeat(`{"domain":{"id":"30","name":"Entities [Entity Service]"},"entity":{"id":"848920371311001600","name":"Technology"}},`, 16)
 	all := make([]*tweetstream.Tweet, benchPosts)
 	for i := range all {

@@ -190,3 +190,27 @@ func TestBytes(t *testing.T) {
 		}
 	})
 }
+
+// Through a pooler pgx can't prepare statements, and is told so in the DSN.
+func TestModesOfPgx(t *testing.T) {
+	for _, mode := range []string{"simple_protocol", "exec", "describe_exec", "cache_describe"} {
+		t.Run(mode, func(t *testing.T) {
+			e := engines[0]
+			s, db := e.open(t, e.newDatabase(t)+"?default_query_exec_mode="+mode)
+			posts, want := manyPosts(t)[:120], 0
+			for _, p := range posts {
+				want += len(p.Raw)
+			}
+			if err := s.Deliver(t.Context(), posts); err != nil {
+				t.Fatal(err)
+			}
+			var n, size int
+			if err := db.QueryRow("SELECT count(*), sum(length(raw)) FROM tweets").Scan(&n, &size); err != nil {
+				t.Fatal(err)
+			}
+			if n != len(posts) || size != want {
+				t.Errorf("%d Posts of %d bytes, want %d of %d", n, size, len(posts), want)
+			}
+		})
+	}
+}
