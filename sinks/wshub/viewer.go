@@ -17,8 +17,8 @@ import (
 const (
 	// maxWrite is how much goes out in one write: enough that the bytes cost more
 	// than the call and than waking who reads them, and little enough that the
-	// others' turn comes soon. With a quarter of it a delivery costs half as much
-	// again; with more of it, no less.
+	// others' turn comes soon. Where calls are slow a quarter of it made a delivery
+	// cost half as much again, and more of it no less.
 	maxWrite = 256 << 10
 
 	// maxCopied is how much of that is copied together for a viewer with a filter:
