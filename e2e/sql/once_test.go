@@ -191,6 +191,28 @@ func TestBytes(t *testing.T) {
 	})
 }
 
+// A batch has more rows of a table than a statement takes, or no message at all.
+func TestSizesOfABatch(t *testing.T) {
+	onEach(t, func(t *testing.T, e engine) {
+		s, db := e.open(t, e.newDatabase(t))
+		for what, batch := range map[string][]*tweetstream.Tweet{
+			"600 authors": manyPosts(t)[:600],
+			"no message":  {{ID: "1"}},
+		} {
+			if err := s.Deliver(t.Context(), batch); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		var posts, users int
+		if err := db.QueryRow("SELECT (SELECT count(*) FROM tweets), (SELECT count(*) FROM users)").Scan(&posts, &users); err != nil {
+			t.Fatal(err)
+		}
+		if posts != 601 || users != 600 {
+			t.Errorf("%d Posts of %d users, want 601 of 600", posts, users)
+		}
+	})
+}
+
 // Through a pooler pgx can't prepare statements, and is told so in the DSN.
 func TestModesOfPgx(t *testing.T) {
 	for _, mode := range []string{"simple_protocol", "exec", "describe_exec", "cache_describe"} {
