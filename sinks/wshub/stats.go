@@ -18,8 +18,9 @@ type Stats struct {
 	Lag       Lag
 }
 
-// Lag says how many bytes of the log wait for viewers: for the one in the middle,
-// for the one behind which only a hundredth of them are, and for the last.
+// Lag says how many bytes wait for viewers, with those that their sockets have no
+// room for yet: for the one in the middle, for the one behind which only a
+// hundredth of them are, and for the last.
 type Lag struct{ P50, P99, Max int64 }
 
 // A Reason says why a viewer was cut off.
@@ -70,7 +71,9 @@ func (h *Hub) Stats() Stats {
 	end := h.frames.end.Load()
 	lags := make([]int64, 0, len(h.viewers))
 	for v := range h.viewers {
-		lags = append(lags, max(0, end-v.pos.Load()))
+		v.mu.Lock()
+		lags = append(lags, max(0, end-v.pos.Load())+int64(len(v.rest)))
+		v.mu.Unlock()
 	}
 	if n := len(lags); n > 0 {
 		slices.Sort(lags)
