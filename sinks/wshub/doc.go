@@ -59,9 +59,10 @@
 // does not keep it from opening a WebSocket there. Programs that are no browsers
 // send no Origin and may look on. All else is for [Authorize].
 //
-// Those who come are let in 100 at once, and then 500 a second for each processor:
-// thousands who come back together would take the time of those who are here. The
-// others wait for their turn, with a place among [MaxViewers].
+// Those who come are let in 100 at once, and then 500 a second for each processor,
+// or as few as a quarter of that while those who are here do not have all that came:
+// thousands who come back together would take their time. The others wait for their
+// turn, with a place among [MaxViewers].
 //
 // A viewer has 10 seconds to take the answer to its handshake. How long it may take
 // to send its request is not the hub's to say, which is called when that is read:

@@ -83,3 +83,10 @@ func Ahead(h *Hub) int64 {
 	}
 	return h.frames.end.Load() - behind
 }
+
+// Stall has the workers believe that they have written nothing yet.
+func Stall(h *Hub) {
+	for _, w := range h.workers {
+		w.behind.Store(0)
+	}
+}

@@ -230,6 +230,46 @@ func TestDoor(t *testing.T) {
 	})
 }
 
+// While the viewers who are there wait for what they lack, those who come do too: for
+// three turns more each.
+func TestDoorWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hub := servePipe(t, wshub.Newest(0))
+		hub.view("")
+		hub.deliver(tweet(1, 0))
+		hub.view("") // behind the tweet
+		wshub.Stall(hub.Hub)
+		every := time.Second / time.Duration(500*runtime.GOMAXPROCS(0))
+		began := time.Now()
+		in := make(chan time.Duration, 4)
+		for range 4 {
+			conn, err := hub.listener.Dial(t.Context(), "", "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { conn.Close() })
+			go func() {
+				if _, err := handshake(t, conn, "localhost", "", nil); err != nil {
+					t.Error(err)
+				}
+				in <- time.Since(began)
+			}()
+		}
+		for i := range 2 {
+			if got, want := <-in, time.Duration(3*(i+1))*every; got != want {
+				t.Errorf("viewer %d is let in after %v, want %v", i, got, want)
+			}
+		}
+		synctest.Wait() // the next has begun to wait
+		hub.deliver(tweet(2, 0))
+		for i := range 2 {
+			if got, want := <-in, 7*every; got != want {
+				t.Errorf("viewer %d is let in after %v, want %v", i+2, got, want)
+			}
+		}
+	})
+}
+
 func TestMaxViewers(t *testing.T) {
 	hub := serve(t, wshub.MaxViewers(2))
 	first := hub.view("")

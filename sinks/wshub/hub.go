@@ -31,9 +31,11 @@ const (
 	// doorRate is how many viewers are let in within a second, for each processor,
 	// and doorBurst how many at once. Letting one in costs as much as hundreds of
 	// messages: thousands who come back together must not take that from those who
-	// are here.
-	doorRate  = 500
-	doorBurst = 100
+	// are here. What it costs differs from machine to machine: while the workers
+	// are late each waits for them, but no longer than doorPatience turns.
+	doorRate     = 500
+	doorBurst    = 100
+	doorPatience = 4
 
 	// maxWorkers is how many goroutines write to all viewers.
 	maxWorkers = 16
@@ -62,8 +64,9 @@ type Hub struct {
 
 	asking chan struct{} // holds a token for each question to the history under way
 
-	door chan struct{} // holds a token while one waits to be let in
-	due  time.Time     // when the next may come in, were none let in at once; of who holds the token
+	door chan struct{} // holds a token while one waits to be let in; the next two are its holder's
+	due  time.Time     // when the next may come in, were none let in at once
+	told int64         // the end of the log when the last one came in
 
 	running sync.WaitGroup // every goroutine of the hub
 
@@ -201,15 +204,8 @@ func (h *Hub) publish() {
 
 // room waits until the workers are near the end of the log.
 func (h *Hub) room(ctx context.Context) error {
-	h.mu.Lock()
-	workers := h.workers
-	h.mu.Unlock()
 	for {
-		behind := int64(nowhere)
-		for _, w := range workers {
-			behind = min(behind, w.behind.Load())
-		}
-		if h.frames.end.Load()-behind <= min(maxAhead, h.maxLag/4) {
+		if h.frames.end.Load()-h.reached() <= min(maxAhead, h.maxLag/4) {
 			return ctx.Err()
 		}
 		select {
@@ -220,6 +216,18 @@ func (h *Hub) room(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
+}
+
+// reached returns up to where the workers have brought the log.
+func (h *Hub) reached() int64 {
+	h.mu.Lock()
+	workers := h.workers
+	h.mu.Unlock()
+	behind := int64(nowhere)
+	for _, w := range workers {
+		behind = min(behind, w.behind.Load())
+	}
+	return behind
 }
 
 func (h *Hub) isClosed() bool {
@@ -262,11 +270,25 @@ func (h *Hub) knock(ctx context.Context) bool {
 		h.due = first
 	}
 	h.due = h.due.Add(every)
-	if !h.due.After(now) {
+	if !h.pause(ctx, h.due.Sub(now)) {
+		return false
+	}
+	for turn := 1; turn < doorPatience && h.reached() < h.told; turn++ {
+		if !h.pause(ctx, every) {
+			return false
+		}
+	}
+	h.told = h.frames.end.Load()
+	return true
+}
+
+// pause waits, and returns false if there is nothing left to wait for.
+func (h *Hub) pause(ctx context.Context, d time.Duration) bool {
+	if d <= 0 {
 		return true
 	}
 	select {
-	case <-time.After(h.due.Sub(now)):
+	case <-time.After(d):
 		return true
 	case <-ctx.Done():
 		return false

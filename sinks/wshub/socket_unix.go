@@ -67,7 +67,7 @@ func (a *attempt) run(socket syscall.RawConn, p []byte, wait bool) (int, error) 
 // is called again once the socket is writable if it returns false.
 func (a *attempt) write(fd uintptr) bool {
 	for {
-		n, err := syscall.Write(int(fd), a.p)
+		n, err := writeNow(fd, a.p)
 		switch err {
 		case nil:
 			a.n = n
