@@ -35,6 +35,10 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if url := os.Getenv(feedVariable); url != "" {
+		feeds(url)
+		return
+	}
 	os.Exit(func() int {
 		for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
 			if path, err := exec.LookPath(name); err == nil {

@@ -10,6 +10,7 @@ const shownAtMost = 150; // Posts that are in the list while it is at its top
 const waitAtMost = 300; // Posts that wait to be shown; of more the newest
 const firstPage = 30; // Posts that a column begins with
 const slice = 4; // milliseconds that one frame gives to cards
+const calm = 500; // milliseconds without new Posts before the list glides: more often it would never rest
 
 let ids = 0;
 
@@ -22,6 +23,7 @@ export class Column {
   #waiting = []; // oldest first
   #missed = 0; // Posts that waited and had to go
   #gliding = false; // the list glides to its top by itself
+  #raised = 0; // when Posts were last put on top
   #more = false; // the history may have older ones
   #asked = 0; // questions to the history; the answer of the last one counts
   #loaded = false;
@@ -157,6 +159,13 @@ export class Column {
 
   // glide keeps what is seen where it is, and then moves to the top.
   #glide(nodes, at) {
+    const now = performance.now();
+    const hurry = now - this.#raised < calm;
+    this.#raised = now;
+    if (hurry) {
+      if (at > 0) this.scroller.scrollTop = 0;
+      return;
+    }
     const top = at + nodes.reduce((sum, n) => sum + n.offsetHeight, 0);
     this.list.style.minHeight = `${top + this.scroller.clientHeight}px`; // a short list could not be moved
     this.scroller.scrollTop = top;

@@ -7,6 +7,8 @@ import { read } from './message.js';
 
 const every = 200; // milliseconds between two hand-overs
 const perSecond = 25; // Posts that a column gets; nobody reads more
+const flood = 1000; // Posts a second from which on it gets fewer: those are a sample anyway, and the page stays calm
+const perSecondOfFlood = 5;
 const atOnce = 300; // that it may get after a calm, or at the start
 
 let columns = []; // { id, filter, left }
@@ -37,7 +39,8 @@ function receive(message, raw) {
 }
 
 setInterval(() => {
-  for (const c of columns) c.left = Math.min(atOnce, c.left + perSecond * every / 1000);
+  const gets = came * 1000 / every < flood ? perSecond : perSecondOfFlood;
+  for (const c of columns) c.left = Math.min(atOnce, c.left + gets * every / 1000);
   if (came === 0 && out.length === 0) return;
   postMessage({ posts: out, came, skipped });
   out = [];
