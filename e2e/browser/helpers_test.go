@@ -305,7 +305,7 @@ func (b *tab) until(what, js string) {
 		b.t.Fatal(err)
 	}
 	if !ok {
-		b.t.Fatalf("never: %s\n%s", what, eval[string](b, "document.body.innerText.slice(0, 2000)"))
+		b.t.Fatalf("never: %s\n%s", what, eval[string](b, "(document.querySelector('#view-pipeline') ?? document.body).innerText.slice(0, 3000)"))
 	}
 }
 

@@ -17,7 +17,9 @@ const faults = [
 export function pipeline(refresh) {
   const figures = el('div');
   const controls = el('div');
-  const root = el('div', 'part', figures, controls);
+  // What is pressed stands above what changes: the figures grow and shrink, and a button
+  // must not move away from under the hand.
+  const root = el('div', 'part', controls, figures);
   return {
     root,
     every: 1_000,
@@ -102,23 +104,22 @@ function rows(list) {
 }
 
 function faultButtons(refresh) {
-  const inject = async (fault, label) => {
+  const inject = async (fault, label, hint) => {
     try {
       await ask('/faults', { body: { fault } });
-      say(`Done: ${label}`);
+      say(`Done: ${label}. ${hint}`);
     } catch (e) {
       say(e.message);
     }
     refresh();
   };
-  const gone = el('button', { type: 'button', 'data-gone': '', 'aria-pressed': 'false' }, 'Take the second service away');
-  gone.onclick = () => inject(gone.getAttribute('aria-pressed') === 'true' ? 'sink-back' : 'sink-gone', gone.textContent);
-  const one = (button, hint) => el('li', '', button, el('p', 'hint', hint));
+  const waits = 'What is received meanwhile waits in memory, and is delivered later.';
+  const gone = el('button', { type: 'button', 'data-gone': '', 'aria-pressed': 'false', title: waits }, 'Take the second service away');
+  gone.onclick = () => inject(gone.getAttribute('aria-pressed') === 'true' ? 'sink-back' : 'sink-gone', gone.textContent, waits);
   return [
     el('h3', '', 'Let something go wrong'),
-    el('p', 'hint', 'The simulated X takes it, and the figures above show that nothing gets lost.'),
-    el('ul', 'faults',
-      one(gone, 'What is received meanwhile waits in memory, and is delivered later.'),
-      ...faults.map(([name, label, hint]) => one(el('button', { type: 'button', 'data-fault': name, onclick: () => inject(name, label) }, label), hint))),
+    el('p', 'hint', 'The simulated X takes it, and the figures below show that nothing gets lost.'),
+    el('ul', 'faults', el('li', '', gone),
+      ...faults.map(([name, label, hint]) => el('li', '', el('button', { type: 'button', 'data-fault': name, title: hint, onclick: () => inject(name, label, hint) }, label)))),
   ];
 }
