@@ -58,6 +58,7 @@ func TestTenThousandPostsASecond(t *testing.T) {
 	b.until("Posts are shown", posts+` > 100`)
 	time.Sleep(3 * time.Second) // the first ones are all to be shown
 	b.js(longTasks)
+	b.js(`window.added = 0; new MutationObserver((l) => l.forEach((m) => { added += m.addedNodes.length; })).observe(document.querySelector('.column .posts'), { childList: true })`)
 	begin, from := time.Now(), eval[int](b, total)
 	var first, last int
 	for time.Since(begin) < d {
@@ -74,6 +75,9 @@ func TestTenThousandPostsASecond(t *testing.T) {
 	t.Logf("%s Posts were posted", fed.String())
 	rate := float64(eval[int](b, total)-from) / time.Since(begin).Seconds()
 	t.Logf("%.0f Posts a second came to the page; tasks over 50 ms: %v", rate, eval[[]int](b, `long.sort((a, b) => b - a)`))
+	if shown := eval[float64](b, `added`) / time.Since(begin).Seconds(); shown > 15 {
+		t.Errorf("a column shows %.0f Posts a second, want about 5 in a flood", shown)
+	}
 	if rate < 5_000 && alone != "" {
 		t.Errorf("%.0f Posts a second came to the page, want many more", rate)
 	}

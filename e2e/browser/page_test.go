@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -259,4 +260,33 @@ func TestKindsOfPosts(t *testing.T) {
 	b.scheme("dark")
 	b.do(chromedp.EmulateViewport(390, 1900, chromedp.EmulateScale(2), chromedp.EmulateMobile))
 	b.screenshot("kinds-dark-phone")
+}
+
+// A list to which Posts come one soon after the other jumps to its top, or it would
+// never rest; after a calm it glides.
+func TestColumnGlides(t *testing.T) {
+	needBrowser(t)
+	s := start(t, freeAddr(t), "--rate", "1")
+	b := open(t, s.url, s.url+"/")
+	got := eval[[]bool](b, `(async () => {
+		const { Column } = await import('/column.js');
+		const { filterOf } = await import('/filter.js');
+		const { parse } = await import('/message.js');
+		const column = new Column(filterOf({}), { paused: () => false, changed() {} });
+		document.querySelector('#columns').append(column.element);
+		let id = 0;
+		const glides = () => {
+			const raw = JSON.stringify({ data: { id: String(++id), text: 'one of many' } });
+			column.add({ message: parse(raw), raw });
+			column.raise();
+			return column.scroller.scrollTop > 0;
+		};
+		const said = [glides(), glides(), glides()]; // into an empty list nothing glides
+		await new Promise((done) => setTimeout(done, 600));
+		said.push(glides(), glides());
+		return said;
+	})()`)
+	if want := []bool{false, true, false, true, false}; !slices.Equal(got, want) {
+		t.Errorf("the list glides: %v, want %v", got, want)
+	}
 }

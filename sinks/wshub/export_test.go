@@ -76,13 +76,7 @@ func Hold(h *Hub, f func()) {
 }
 
 // Ahead returns how far the log is ahead of the workers.
-func Ahead(h *Hub) int64 {
-	behind := h.frames.end.Load()
-	for _, w := range h.workers {
-		behind = min(behind, w.behind.Load())
-	}
-	return h.frames.end.Load() - behind
-}
+func Ahead(h *Hub) int64 { return h.frames.end.Load() - h.reached() }
 
 // Stall has the workers believe that they have written nothing yet.
 func Stall(h *Hub) {
