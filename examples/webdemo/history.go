@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"modernc.org/sqlite"
@@ -33,6 +34,7 @@ func init() {
 type history struct {
 	*sqlsink.Sink
 	db     *sql.DB
+	turn   sync.Mutex // held while writing: SQLite has one writer, and no queue for it
 	folder string
 	keep   int  // so many Posts at the least
 	gone   bool // the folder is removed at the end
@@ -100,6 +102,20 @@ func (h *history) Defaults() []tweetstream.SinkOption {
 	return []tweetstream.SinkOption{tweetstream.Batch(500, 200*time.Millisecond)}
 }
 
+// Deliver stores Posts when it is its turn to write.
+func (h *history) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	return h.Sink.Deliver(ctx, tweets)
+}
+
+// Delete takes Posts out when it is its turn to write.
+func (h *history) Delete(ctx context.Context, ids []string) error {
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	return h.Sink.Delete(ctx, ids)
+}
+
 // count returns how many Posts are kept.
 func (h *history) count(ctx context.Context) (n int, err error) {
 	// This index is small: without it all messages would be read.
@@ -135,15 +151,6 @@ func (h *history) forgetOld(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	conn, err := h.db.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	// The sink writes too, and waits 50 ms at a time for its turn.
-	if _, err := conn.ExecContext(ctx, "PRAGMA busy_timeout = 3000"); err != nil {
-		return err
-	}
 	const some = "(SELECT id FROM tweets WHERE arrival <= ? ORDER BY arrival LIMIT 1000)"
 	for left := int64(1); left > 0; { // some at a time, between which the sink has its turn
 		for _, statement := range []string{
@@ -151,17 +158,25 @@ func (h *history) forgetOld(ctx context.Context) error {
 			"DELETE FROM media WHERE tweet_id IN " + some,
 			"DELETE FROM tweets WHERE id IN " + some,
 		} {
-			result, err := conn.ExecContext(ctx, statement, last)
-			if err != nil {
-				return err
-			}
-			if left, err = result.RowsAffected(); err != nil {
+			if left, err = h.write(ctx, statement, last); err != nil {
 				return err
 			}
 		}
 	}
-	_, err = conn.ExecContext(ctx, "DELETE FROM users WHERE seen_at < ?", received)
+	_, err = h.write(ctx, "DELETE FROM users WHERE seen_at < ?", received)
 	return err
+}
+
+// write issues one statement when it is its turn to write, and returns how many rows
+// it touched.
+func (h *history) write(ctx context.Context, statement string, args ...any) (rows int64, err error) {
+	h.turn.Lock()
+	defer h.turn.Unlock()
+	result, err := h.db.ExecContext(ctx, statement, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 // recount counts again what was received in the last hour, which the start before
