@@ -189,7 +189,7 @@ func (s *service) end() {
 // up waits until the service takes connections.
 func (s *service) up() {
 	s.t.Helper()
-	for begin := time.Now(); time.Since(begin) < 30*time.Second; time.Sleep(5 * time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(5 * time.Millisecond) {
 		if conn, err := net.Dial("tcp", s.listen); err == nil {
 			conn.Close()
 			return
@@ -406,7 +406,7 @@ func TestKillNine(t *testing.T) {
 	last := s.stopFeeding()
 	s.waitFor(last, time.Minute)
 	s.end()
-	if last < 1000*kills/5 {
+	if last < 20*kills {
 		t.Errorf("only %d Posts were taken", last)
 	}
 	s.checkReceiver(last, cursors)

@@ -66,7 +66,7 @@ func TestFullDisk(t *testing.T) {
 	s.feed()
 	cursors := []int{1}
 	s.start()
-	time.Sleep(2 * time.Second)
+	s.up()
 	s.down.Store(true) // so that the journal has to keep what comes
 
 	ballast := filepath.Join(dir, "ballast")
@@ -81,17 +81,18 @@ func TestFullDisk(t *testing.T) {
 			s.kill()
 			cursors = append(cursors, s.cursor("http"))
 			s.start()
-			time.Sleep(2 * time.Second)
 		}
-		if log := s.log.String(); !strings.Contains(log, "the source is held") {
-			t.Errorf("a full disk is not said:\n%s", log)
+		for begin := time.Now(); !strings.Contains(s.log.String(), "the source is held"); time.Sleep(20 * time.Millisecond) {
+			if time.Since(begin) > time.Minute {
+				t.Fatalf("a full disk is not said:\n%s", s.log.String())
+			}
 		}
 		if err := os.Remove(ballast); err != nil {
 			t.Fatal(err)
 		}
 		before := s.taken.Load()
 		for begin := time.Now(); s.taken.Load() < before+100; time.Sleep(20 * time.Millisecond) {
-			if time.Since(begin) > 45*time.Second {
+			if time.Since(begin) > time.Minute {
 				t.Fatalf("nothing is taken though the disk has room again:\n%s", s.log.String())
 			}
 		}
@@ -190,7 +191,7 @@ func TestLossOfPower(t *testing.T) {
 // stopped waits until a process stands still.
 func stopped(t *testing.T, pid int) {
 	t.Helper()
-	for begin := time.Now(); time.Since(begin) < 10*time.Second; time.Sleep(time.Millisecond) {
+	for begin := time.Now(); time.Since(begin) < time.Minute; time.Sleep(time.Millisecond) {
 		threads, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
 		if err != nil {
 			t.Fatal(err)
