@@ -35,8 +35,8 @@ func Parts(sizes []int) (parts []int) {
 	for i, n := range sizes {
 		posts[i].Tweet = &tweetstream.Tweet{Raw: make([]byte, n)}
 	}
-	for part := range inParts(posts) {
-		parts = append(parts, len(part))
+	for _, p := range inParts(posts) {
+		parts = append(parts, len(p.posts))
 	}
 	return parts
 }
@@ -48,7 +48,9 @@ func Decode(tweets []*tweetstream.Tweet, max int) (yielded int) {
 	for i, t := range tweets {
 		posts[i].Tweet = t
 	}
-	for part := range decoded(posts) {
+	a := decodeAhead(posts)
+	defer a.stop()
+	for part := range a.all() {
 		if yielded += len(part); yielded >= max {
 			break
 		}

@@ -5,11 +5,9 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
-	"iter"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -29,6 +27,8 @@ type post struct {
 	plain   bool                 // the engines' JSON functions take the message
 	row     []any                // of tweets
 	related []rows               // of the other tables
+
+	panicked any // what decode panicked with
 }
 
 // key returns the number that stands for an id: its own, or one below 0.
@@ -110,66 +110,6 @@ func (p *post) decode() {
 	}
 	p.row = tweetRow(n, *p) // with the notes of all the others
 	p.related = []rows{users, media, rules, matched}
-}
-
-// partSize is how many posts go into the database at a time: a statement for them is
-// one of [chunks]. partBytes ends a part earlier: PostgreSQL takes 1 GiB.
-const partSize, partBytes = 100, 32 << 20
-
-// inParts yields the posts, some at a time.
-func inParts(posts []post) iter.Seq[[]post] {
-	return func(yield func([]post) bool) {
-		for left := posts; len(left) > 0; {
-			n, size := 1, len(left[0].Raw)
-			for n < min(len(left), partSize) && size+len(left[n].Raw) <= partBytes {
-				size += len(left[n].Raw)
-				n++
-			}
-			if !yield(left[:n]) {
-				return
-			}
-			left = left[n:]
-		}
-	}
-}
-
-// decoded yields the posts, decoded, some at a time. It decodes the next of them while
-// the database has these; on one processor, for the database may need another.
-func decoded(posts []post) iter.Seq[[]post] {
-	return func(yield func([]post) bool) {
-		parts, done := make(chan []post, 1), make(chan struct{})
-		var panicked any
-		var ended sync.WaitGroup
-		ended.Go(func() {
-			defer close(parts)
-			defer func() { panicked = recover() }() // it is Deliver's, whose caller knows what to do
-			for part := range inParts(posts) {
-				for i := range part {
-					select {
-					case <-done:
-						return
-					default:
-						part[i].decode()
-					}
-				}
-				select {
-				case parts <- part:
-				case <-done:
-					return
-				}
-			}
-		})
-		defer ended.Wait()
-		defer close(done)
-		for part := range parts {
-			if !yield(part) {
-				return
-			}
-		}
-		if panicked != nil {
-			panic(panicked)
-		}
-	}
 }
 
 // rows are those of one table. The values have passed text, so that every engine

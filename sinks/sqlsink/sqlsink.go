@@ -153,14 +153,15 @@ func (s *Sink) Defaults() []tweetstream.SinkOption {
 // Deliver writes the tweets in one transaction. What its error means is told by
 // the package comment.
 func (s *Sink) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
-	posts := newPosts(tweets, s.arrivals.take(len(tweets)))
+	posts := decodeAhead(newPosts(tweets, s.arrivals.take(len(tweets))))
+	defer posts.stop()
 	err := s.transact(ctx, func(w *work) error {
 		anything, err := w.anythingDeleted(ctx)
 		if err != nil {
 			return err
 		}
 		others := newRelated(len(tweets))
-		for part := range decoded(posts) {
+		for part := range posts.all() {
 			if anything {
 				if part, err = w.notDeleted(ctx, part); err != nil {
 					return err
