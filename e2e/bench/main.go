@@ -143,6 +143,11 @@ func run(ctx context.Context, out io.Writer, runs int, only, plots string) error
 	if err != nil {
 		return err
 	}
+	if plots != "" {
+		if err := os.MkdirAll(plots, 0o755); err != nil {
+			return err
+		}
+	}
 	fmt.Fprintf(out, "%s, %s, %s, %d CPUs, %s\n", time.Now().Format(time.DateOnly), runtime.Version(), processor(), runtime.NumCPU(), "medians, and how far the runs lie apart")
 	var failed []error
 	for _, t := range tables {
