@@ -272,6 +272,9 @@ func TestColumnGlides(t *testing.T) {
 		const { Column } = await import('/column.js');
 		const { filterOf } = await import('/filter.js');
 		const { parse } = await import('/message.js');
+		const now = performance.now.bind(performance);
+		const loaded = now();
+		performance.now = () => now() - loaded; // as on a page that has just been loaded
 		const column = new Column(filterOf({}), { paused: () => false, changed() {} });
 		document.querySelector('#columns').append(column.element);
 		let id = 0;

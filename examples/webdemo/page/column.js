@@ -23,7 +23,7 @@ export class Column {
   #waiting = []; // oldest first
   #missed = 0; // Posts that waited and had to go
   #gliding = false; // the list glides to its top by itself
-  #raised = 0; // when Posts were last put on top
+  #raised = -Infinity; // when Posts were last put on top of others
   #more = false; // the history may have older ones
   #asked = 0; // questions to the history; the answer of the last one counts
   #loaded = false;
