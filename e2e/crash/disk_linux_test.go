@@ -66,7 +66,7 @@ func TestFullDisk(t *testing.T) {
 	s.feed()
 	cursors := []int{1}
 	s.start()
-	s.up()
+	s.waitFor(rate, time.Minute)
 	s.down.Store(true) // so that the journal has to keep what comes
 
 	ballast := filepath.Join(dir, "ballast")

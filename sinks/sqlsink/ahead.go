@@ -54,8 +54,8 @@ type ahead struct {
 	ended sync.WaitGroup
 }
 
-func decodeAhead(posts []post) *ahead {
-	a := &ahead{parts: inParts(posts)}
+func decodeAhead(parts []*part) *ahead {
+	a := &ahead{parts: parts}
 	a.ended.Go(func() {
 		for _, p := range a.parts {
 			p.decode()

@@ -42,13 +42,19 @@ func Parts(sizes []int) (parts []int) {
 }
 
 // Decode decodes the posts of tweets, and counts those that it yields until it has had
-// so many.
+// so many. At one without an id decode panics.
 func Decode(tweets []*tweetstream.Tweet, max int) (yielded int) {
 	posts := make([]post, len(tweets))
 	for i, t := range tweets {
 		posts[i].Tweet = t
 	}
-	a := decodeAhead(posts)
+	parts := inParts(posts)
+	for i, t := range tweets {
+		if t.ID == "" {
+			posts[i].Tweet = nil
+		}
+	}
+	a := decodeAhead(parts)
 	defer a.stop()
 	for part := range a.all() {
 		if yielded += len(part); yielded >= max {

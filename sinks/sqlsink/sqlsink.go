@@ -153,7 +153,7 @@ func (s *Sink) Defaults() []tweetstream.SinkOption {
 // Deliver writes the tweets in one transaction. What its error means is told by
 // the package comment.
 func (s *Sink) Deliver(ctx context.Context, tweets []*tweetstream.Tweet) error {
-	posts := decodeAhead(newPosts(tweets, s.arrivals.take(len(tweets))))
+	posts := decodeAhead(inParts(newPosts(tweets, s.arrivals.take(len(tweets)))))
 	defer posts.stop()
 	err := s.transact(ctx, func(w *work) error {
 		anything, err := w.anythingDeleted(ctx)
