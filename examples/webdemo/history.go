@@ -65,7 +65,8 @@ func openHistory(ctx context.Context, folder string, keep int) (_ *history, err 
 	if err := private(name); err != nil {
 		return nil, err
 	}
-	if h.db, err = sql.Open("sqlite", name); err != nil {
+	// What is trimmed is gone from the file too, whichever connection does it.
+	if h.db, err = sql.Open("sqlite", name+"?_pragma=secure_delete(1)"); err != nil {
 		return nil, err
 	}
 	h.Sink, err = sqlsink.New(ctx, h.db, sqlsink.SQLite)
